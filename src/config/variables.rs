@@ -1,0 +1,118 @@
+//! The variables that pkv reads: for `--help`, for the README and for "did you mean".
+
+/// One environment variable.
+#[derive(Debug, Clone, Copy)]
+pub struct Variable {
+    /// Its name.
+    pub name: &'static str,
+    /// What holds when it is unset or empty.
+    pub default: &'static str,
+    /// What it means, in one line.
+    pub meaning: &'static str,
+}
+
+const fn variable(name: &'static str, default: &'static str, meaning: &'static str) -> Variable {
+    Variable { name, default, meaning }
+}
+
+/// Every setting of pkv, in the order in which a reader wants to meet them.
+pub const VARIABLES: &[Variable] = &[
+    variable(
+        "SRH_TOKEN",
+        "generated",
+        "the full-access token; generated only for the bundled Redis, kept in the data directory",
+    ),
+    variable("SRH_PORT", "7860", "HTTP port; 0 picks a free one and prints it"),
+    variable("PORT", "7860", "HTTP port, if SRH_PORT is unset"),
+    variable("PKV_BIND", "all addresses", "address to listen on"),
+    variable(
+        "SRH_MODE",
+        "unset",
+        "unset: the bundled Redis; env: SRH_CONNECTION_STRING; file: tokens.json (a tokens.json that is present means file)",
+    ),
+    variable(
+        "SRH_CONNECTION_STRING",
+        "none",
+        "with SRH_MODE=env: redis://, rediss:// or redis+unix:// URL of the Redis to serve",
+    ),
+    variable("SRH_MAX_CONNECTIONS", "3", "connections of a pool"),
+    variable(
+        "PKV_TOKENS_FILE",
+        "/app/srh-config/tokens.json, then srh-config/tokens.json",
+        "with SRH_MODE=file: token -> {srh_id, connection_string, max_connections}",
+    ),
+    variable(
+        "PKV_DATA_DIR",
+        "/data if writable, else .pkv",
+        "where the bundled Redis keeps its files",
+    ),
+    variable("PKV_REDIS_SERVER", "redis-server, then valkey-server", "the server program to run"),
+    variable(
+        "PKV_REDIS_PORT",
+        "none",
+        "also let the bundled Redis listen on 127.0.0.1 at this port, without a password",
+    ),
+    variable(
+        "PKV_DURABILITY",
+        "everysec",
+        "when a write reaches the disk: always (before it is acknowledged), everysec (within a second or two), none (when the system likes)",
+    ),
+    variable("PKV_MAXMEMORY", "60 % of the memory", "most memory for data, such as 512mb"),
+    variable("PKV_MAX_BODY", "10mb", "largest request body"),
+    variable("PKV_TIMEOUT", "30s", "longest wait for Redis's answer"),
+    variable(
+        "PKV_LOG",
+        "info",
+        "off, error, warn, info, debug or trace; JSON when stdout is no terminal",
+    ),
+    variable("SRH_IPV6", "ignored", "kept for compatibility: pkv listens on IPv4 and IPv6"),
+];
+
+/// Whether a name is in a namespace of ours, so that nobody else can have meant something by it.
+pub fn is_ours(name: &str) -> bool {
+    name.starts_with("SRH_") || name.starts_with("PKV_")
+}
+
+/// A warning for each `SRH_*` or `PKV_*` name that pkv does not read.
+pub fn warnings_about_names<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
+    names
+        .filter(|name| is_ours(name) && VARIABLES.iter().all(|known| known.name != *name))
+        .map(|name| match nearest(name) {
+            Some(known) => format!("{name} is not a variable of pkv: did you mean {known}?"),
+            None => format!("{name} is not a variable of pkv; pkv --help lists them"),
+        })
+        .collect()
+}
+
+/// The known name that is the same behind the prefix, or nearest by edits (at most 3).
+fn nearest(name: &str) -> Option<&'static str> {
+    let tail = |name: &'static str| name.split_once('_').map(|(_, tail)| tail);
+    let same_tail = VARIABLES
+        .iter()
+        .map(|known| known.name)
+        .find(|known| tail(known).is_some_and(|tail| name[4..] == *tail));
+    same_tail.or_else(|| {
+        VARIABLES
+            .iter()
+            .map(|known| (strsim::damerau_levenshtein(name, known.name), known.name))
+            .min()
+            .filter(|(distance, _)| *distance <= 3)
+            .map(|(_, known)| known)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_misspelt_name_is_answered_with_the_right_one() {
+        let names = ["SRH_TOKNE", "PKV_PORT", "SRH_DATA_DIR", "PKV_NONSENSE", "PKV_LOG", "HOME"];
+        let warnings = warnings_about_names(names.into_iter());
+        assert_eq!(warnings.len(), 4);
+        assert!(warnings[0].contains("did you mean SRH_TOKEN?"));
+        assert!(warnings[1].contains("did you mean SRH_PORT?"));
+        assert!(warnings[2].contains("did you mean PKV_DATA_DIR?"));
+        assert!(warnings[3].contains("--help"));
+    }
+}

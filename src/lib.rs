@@ -1,0 +1,304 @@
+//! pkv: serverless Redis in one container. One process starts and supervises a redis-server and
+//! serves Upstash's Redis REST API in front of it, or in front of Redis servers that run elsewhere.
+//!
+//! # Layout
+//!
+//! | module | purpose |
+//! |---|---|
+//! | [`config`] | the environment, typed and validated |
+//! | [`tokens`] | which token leads to which Redis |
+//! | [`supervisor`] | the bundled Redis: started, watched, started again, stopped |
+//! | [`state`] | what the bundled Redis is doing: all that the supervisor tells the others |
+//! | [`data_dir`] | where its files are |
+//! | [`command`] | what a request asks for: parsing, and which commands may be sent |
+//! | [`dialect`] | where Upstash differs from Redis |
+//! | [`upstream`] | the way to Redis, and what may have happened on it |
+//! | [`reply`] | Redis replies as JSON |
+//! | [`api`] | HTTP |
+//! | [`signals`], [`stop`] | who asked to stop, and waiting for it |
+//! | [`logging`], [`banner`] | what a person sees |
+//! | [`secret`] | what is never shown |
+//!
+//! # A request's path
+//!
+//! ```text
+//! api::router ─ api::auth (token → Tenant) ─ command::body or command::path ─ command::policy
+//!             ─ dialect::translate ─ upstream::execute(batch) ─ dialect's answer ─ reply ─ Response
+//! ```
+
+pub mod api;
+pub mod banner;
+pub mod command;
+pub mod config;
+pub mod data_dir;
+pub mod dialect;
+pub mod logging;
+pub mod reply;
+pub mod secret;
+pub mod signals;
+pub mod state;
+pub mod stop;
+pub mod supervisor;
+pub mod tokens;
+pub mod upstream;
+
+use std::io::Write;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, anyhow};
+use tokio::net::{TcpListener, TcpStream};
+use tracing::{error, info, warn};
+
+use banner::{Banner, Engine};
+use config::{Config, ConfigError, ConnectionString, Mode};
+use data_dir::DataDir;
+use secret::Secret;
+use state::{State, StateReceiver};
+use stop::Stop;
+use supervisor::{Settings, Stopped, Supervisor};
+use tokens::{Target, Tokens};
+use upstream::Upstreams;
+
+/// Longest wait for an answer of whatever listens on the loopback port of `SRH_CONNECTION_STRING`.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// Longest wait for the Redis of a pkv that was killed to end.
+const PREDECESSOR: Duration = Duration::from_secs(3);
+
+/// Longest pause of a client that sends its request's body.
+const BODY_PAUSE: Duration = Duration::from_secs(30);
+
+/// The Redis that pkv starts itself, with everything that comes with it.
+struct Bundled {
+    supervisor: Supervisor,
+    settings: Settings,
+    data_dir: DataDir,
+    generated_token: Option<Secret>,
+}
+
+/// What serves the commands.
+enum Backend {
+    Bundled(Box<Bundled>, Tokens),
+    External(Tokens),
+}
+
+/// Serves until `stop` is requested; `started` is when the process began. A [`ConfigError`] in the
+/// error's chain means that the user has to change something.
+///
+/// Must be driven by the main thread (`block_on`): see [`supervisor::Supervisor::run`].
+pub async fn run(config: Config, stop: Stop, started: Instant) -> anyhow::Result<Stopped> {
+    config.warnings.iter().for_each(|warning| warn!("{warning}"));
+    let listener = api::listen(config.bind, config.port)?;
+    let address = listener.local_addr().context("asking for the address listened on")?;
+    info!(%address, "listening");
+    match choose(&config).await? {
+        Backend::External(tokens) => {
+            let count = tokens.targets().len();
+            let serving = Serving::start(listener, &config, tokens, None, &stop);
+            let engine = Engine::External { count };
+            say(&Banner { address, generated_token: None, engine, ready_in: started.elapsed() });
+            serving.until_drained(&stop).await;
+            Ok(Stopped::Cleanly)
+        }
+        Backend::Bundled(bundled, tokens) => {
+            let state = bundled.supervisor.state();
+            let serving = Serving::start(listener, &config, tokens, Some(state.clone()), &stop);
+            let banner = announce(&bundled, state, address, started);
+            let redis_stop = Stop::default();
+            let supervise = async {
+                let lock = tokio::select! {
+                    lock = bundled.data_dir.lock() => lock?,
+                    () = stop.requested() => return Ok(Stopped::Cleanly),
+                };
+                bundled.supervisor.run(lock, &redis_stop).await
+            };
+            let drain = async {
+                serving.until_drained(&stop).await;
+                redis_stop.request();
+            };
+            let (stopped, ()) = tokio::join!(
+                async {
+                    let stopped = supervise.await;
+                    // Without Redis there is nothing to serve: whatever ended it ends us.
+                    stop.request();
+                    stopped
+                },
+                drain
+            );
+            banner.abort();
+            stopped
+        }
+    }
+}
+
+/// The running HTTP server and its upstreams.
+struct Serving {
+    server: tokio::task::JoinHandle<()>,
+    upstreams: Arc<Upstreams>,
+}
+
+impl Serving {
+    fn start(
+        listener: TcpListener,
+        config: &Config,
+        tokens: Tokens,
+        state: Option<StateReceiver>,
+        stop: &Stop,
+    ) -> Self {
+        let upstreams = Upstreams::new(tokens.targets(), state.clone(), config.timeout);
+        let upstreams = Arc::new(upstreams);
+        let context = api::Context {
+            tokens,
+            dialect: dialect::Dialect::new(config.speaks_upstash),
+            upstreams: upstreams.clone(),
+            state,
+            stop: stop.clone(),
+            max_body: config.max_body,
+            body_pause: BODY_PAUSE,
+        };
+        let router = api::router(Arc::new(context));
+        let server = tokio::spawn(api::serve(listener, router, stop.clone()));
+        Self { server, upstreams }
+    }
+
+    /// Returns when the stop was requested and requests were answered, or given up.
+    async fn until_drained(self, stop: &Stop) {
+        tokio::select! {
+            () = self.upstreams.close_idle() => {}
+            () = stop.requested() => {}
+        }
+        if let Err(panic) = self.server.await {
+            error!(%panic, "the HTTP server failed");
+        }
+        self.upstreams.close();
+    }
+}
+
+/// Decides what serves the commands, and says so.
+async fn choose(config: &Config) -> anyhow::Result<Backend> {
+    match &config.mode {
+        Mode::File(path) => {
+            let tokens = Tokens::from_file(path)?;
+            let redis = tokens.targets().len();
+            info!(file = %path.display(), redis, "serving external Redis, from a tokens file");
+            Ok(Backend::External(tokens))
+        }
+        Mode::Env(connection) => match connection.loopback() {
+            Some(address) if !is_somebody_elses(config, address).await => {
+                info!(%address, "nothing listens at SRH_CONNECTION_STRING: starting the bundled Redis");
+                bundled(config, Some(connection))
+            }
+            _ => external(config, connection),
+        },
+        Mode::Bundled => bundled(config, None),
+    }
+}
+
+fn external(config: &Config, connection: &ConnectionString) -> anyhow::Result<Backend> {
+    if config.token.is_none() && !config.hugging_face {
+        let fault = "is needed in front of a Redis that is not the bundled one";
+        return Err(ConfigError::new("SRH_TOKEN", fault, "a-long-random-text").into());
+    }
+    info!(redis = ?connection, "serving an external Redis");
+    let target = Target {
+        name: "env_config_connection".into(),
+        connection: connection.clone(),
+        max_connections: config.max_connections,
+    };
+    Ok(Backend::External(Tokens::single(config.token.as_ref(), target)))
+}
+
+/// `stands_in_for`: the address that the bundled Redis is to be reached at as well, with the
+/// password and database that its users expect there.
+fn bundled(config: &Config, stands_in_for: Option<&ConnectionString>) -> anyhow::Result<Backend> {
+    let server = config.bundled.server.clone().ok_or_else(|| {
+        anyhow!(
+            "no redis-server found on the PATH: install Redis 8 (apt-get install redis-server, \
+             brew install redis), or name the program in PKV_REDIS_SERVER"
+        )
+    })?;
+    let data_dir = DataDir::find(config.bundled.data_dir.as_deref())?;
+    let generated_token = match (&config.token, config.hugging_face) {
+        (None, false) => Some(data_dir.token()?),
+        _ => None,
+    };
+    let redis = stands_in_for.map(|connection| connection.info().redis_settings());
+    let settings = Settings {
+        server,
+        data_dir: data_dir.path().to_owned(),
+        temp_dir: config.bundled.temp_dir.clone(),
+        address: stands_in_for
+            .and_then(ConnectionString::loopback)
+            .or(config.bundled.port.map(|port| (Ipv4Addr::LOCALHOST, port).into())),
+        password: redis.and_then(|redis| redis.password()).map(Secret::new),
+        database: redis.map_or(0, |redis| redis.db()),
+        durability: config.bundled.durability,
+        maxmemory: config.bundled.maxmemory.or_else(supervisor::default_maxmemory),
+    };
+    let supervisor = Supervisor::new(settings.clone())?;
+    let target = Target {
+        name: "bundled".into(),
+        connection: supervisor.callers_connection(),
+        max_connections: config.max_connections,
+    };
+    let tokens = Tokens::single(config.token.as_ref().or(generated_token.as_ref()), target);
+    let bundled = Bundled { supervisor, settings, data_dir, generated_token };
+    Ok(Backend::Bundled(Box::new(bundled), tokens))
+}
+
+/// Whether a Redis listens there that is not the one of a pkv that was killed a moment ago: that one
+/// still holds the data directory, and is about to end.
+async fn is_somebody_elses(config: &Config, address: SocketAddr) -> bool {
+    let deadline = Instant::now() + PREDECESSOR;
+    while is_listening(address).await {
+        let leaving = DataDir::is_in_use(config.bundled.data_dir.as_deref());
+        if !leaving || Instant::now() >= deadline {
+            return true;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    false
+}
+
+async fn is_listening(address: SocketAddr) -> bool {
+    let connecting = tokio::time::timeout(LOOK, TcpStream::connect(address));
+    matches!(connecting.await, Ok(Ok(_)))
+}
+
+/// Prints the banner once Redis is ready for the first time.
+fn announce(
+    bundled: &Bundled,
+    mut state: StateReceiver,
+    address: SocketAddr,
+    started: Instant,
+) -> tokio::task::JoinHandle<()> {
+    let settings = bundled.settings.clone();
+    let token = bundled.generated_token.clone();
+    tokio::spawn(async move {
+        // The guard on the state must not outlive this: printing may take as long as it likes.
+        let version =
+            match state.wait_for(|state| matches!(state, State::Ready { .. })).await.as_deref() {
+                Ok(State::Ready { version, .. }) => version.clone(),
+                _ => return,
+            };
+        say(&Banner {
+            address,
+            generated_token: token.as_ref(),
+            engine: Engine::Bundled {
+                version: &version,
+                data_dir: &settings.data_dir,
+                durability: settings.durability,
+                also_on: settings.address,
+                needs_password: settings.password.is_some(),
+            },
+            ready_in: started.elapsed(),
+        });
+    })
+}
+
+fn say(banner: &Banner<'_>) {
+    // A closed stdout is no reason not to serve.
+    let _ = std::io::stdout().write_all(banner.render().as_bytes());
+}

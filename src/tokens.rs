@@ -1,0 +1,206 @@
+//! Which token leads where: from `SRH_TOKEN`, or from SRH's `tokens.json`.
+//!
+//! Promises: a look-up takes the same time whatever the token (it is hashed first), and tokens are
+//! kept as hashes alone. Leaves to others: connecting.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+use crate::config::{ConfigError, ConnectionString};
+use crate::secret::Secret;
+
+/// A Redis that tokens lead to, with the size of its pool. Tokens with the same `srh_id` and
+/// address share one.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// `srh_id`: the name in logs.
+    pub name: String,
+    /// Address, user, password and database.
+    pub connection: ConnectionString,
+    /// Connections of its pool.
+    pub max_connections: usize,
+}
+
+/// Who asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tenant {
+    /// Index into [`Tokens::targets`].
+    pub target: usize,
+}
+
+/// Why a request may not go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Denied {
+    /// No such token.
+    Unknown,
+    /// No token exists at all, because the Space's owner has not set one yet.
+    NoneConfigured,
+}
+
+/// The table of tokens.
+#[derive(Debug)]
+pub struct Tokens {
+    tenants: HashMap<[u8; 32], Tenant>,
+    targets: Vec<Target>,
+}
+
+/// An entry of SRH's tokens.json; other keys are ignored, as SRH does.
+#[derive(Deserialize)]
+struct Entry {
+    srh_id: String,
+    connection_string: String,
+    max_connections: Option<serde_json::Number>,
+}
+
+impl Tokens {
+    /// One token, one target. Without a token every look-up is [`Denied::NoneConfigured`].
+    pub fn single(token: Option<&Secret>, target: Target) -> Self {
+        let tenants = token.map(|token| (digest(token.reveal().as_bytes()), Tenant { target: 0 }));
+        Self { tenants: tenants.into_iter().collect(), targets: vec![target] }
+    }
+
+    /// Reads `tokens.json`; an error names the file and the entry's `srh_id`, never the token.
+    pub fn from_file(path: &Path) -> Result<Self, ConfigError> {
+        let wrong = |fault: String| {
+            let fault = format!("{} {fault}", path.display());
+            ConfigError::new("PKV_TOKENS_FILE", fault, "/etc/pkv/tokens.json")
+        };
+        let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
+        Self::parse(&text).map_err(wrong)
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let entries: BTreeMap<String, Entry> = serde_json::from_str(text).map_err(|error| {
+            // serde_json's own text could repeat a piece of the file, and so of a secret.
+            format!(
+                "is not SRH's tokens.json (line {}): expected {{\"token\": {{\"srh_id\": \"name\", \
+                 \"connection_string\": \"redis://host:6379\", \"max_connections\": 3}}}}",
+                error.line()
+            )
+        })?;
+        if entries.is_empty() {
+            return Err("holds no token".into());
+        }
+        let mut tokens = Self { tenants: HashMap::new(), targets: Vec::new() };
+        let mut known: HashMap<(String, String), usize> = HashMap::new();
+        for (token, entry) in entries {
+            if token.is_empty() {
+                return Err(format!("has an empty token for srh_id {:?}", entry.srh_id));
+            }
+            let key = (entry.srh_id.clone(), entry.connection_string.clone());
+            let index = match known.get(&key) {
+                Some(index) => *index,
+                None => {
+                    tokens.targets.push(target(entry)?);
+                    known.insert(key, tokens.targets.len() - 1);
+                    tokens.targets.len() - 1
+                }
+            };
+            tokens.tenants.insert(digest(token.as_bytes()), Tenant { target: index });
+        }
+        Ok(tokens)
+    }
+
+    /// Who bears this token.
+    pub fn tenant(&self, token: &[u8]) -> Result<Tenant, Denied> {
+        if self.tenants.is_empty() {
+            return Err(Denied::NoneConfigured);
+        }
+        self.tenants.get(&digest(token)).copied().ok_or(Denied::Unknown)
+    }
+
+    /// The targets, in the order that [`Tenant::target`] counts.
+    pub fn targets(&self) -> &[Target] {
+        &self.targets
+    }
+}
+
+fn target(entry: Entry) -> Result<Target, String> {
+    let fault = |fault: String| format!("has a bad entry: srh_id {:?}: {fault}", entry.srh_id);
+    let connection = ConnectionString::parse(&entry.connection_string)
+        .map_err(|text| fault(format!("connection_string {text}")))?;
+    let max_connections = match &entry.max_connections {
+        None => 3,
+        Some(number) => number
+            .as_u64()
+            .filter(|count| (1..=1000).contains(count))
+            .ok_or_else(|| fault("max_connections is not a number from 1 to 1000".into()))?
+            as usize,
+    };
+    Ok(Target { name: entry.srh_id, connection, max_connections })
+}
+
+fn digest(token: &[u8]) -> [u8; 32] {
+    Sha256::digest(token).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As in SRH's README.
+    const README: &str = r#"{
+        "example_token": {
+            "srh_id": "some_unique_identifier",
+            "connection_string": "redis://localhost:6379",
+            "max_connections": 3
+        }
+    }"#;
+
+    #[test]
+    fn srh_readme_file_is_read() {
+        let tokens = Tokens::parse(README).unwrap();
+        let tenant = tokens.tenant(b"example_token").unwrap();
+        assert_eq!(tokens.targets()[tenant.target].name, "some_unique_identifier");
+        assert_eq!(tokens.tenant(b"example_toke"), Err(Denied::Unknown));
+    }
+
+    #[test]
+    fn tokens_share_a_target_only_if_id_and_address_are_the_same() {
+        let entry = |id: &str, url: &str| {
+            format!(r#"{{"srh_id":"{id}","connection_string":"{url}","more":1}}"#)
+        };
+        let text = format!(
+            r#"{{"a":{},"b":{},"c":{}}}"#,
+            entry("x", "redis://h:1"),
+            entry("x", "redis://h:1"),
+            entry("x", "redis://h:2")
+        );
+        let tokens = Tokens::parse(&text).unwrap();
+        let target = |token: &[u8]| tokens.tenant(token).unwrap().target;
+        assert_eq!(target(b"a"), target(b"b"));
+        assert_ne!(target(b"a"), target(b"c"));
+    }
+
+    #[test]
+    fn faults_name_the_entry_and_not_the_token() {
+        for (text, part) in [
+            ("{}", "holds no token"),
+            ("[1]", "is not SRH's tokens.json"),
+            (r#"{"s3cret":{"srh_id":"x"}}"#, "is not SRH's tokens.json"),
+            (r#"{"s3cret":{"srh_id":"x","connection_string":"h:1"}}"#, "srh_id \"x\""),
+            (
+                r#"{"s3cret":{"srh_id":"x","connection_string":"redis://h","max_connections":0}}"#,
+                "max_connections",
+            ),
+        ] {
+            let error = Tokens::parse(text).unwrap_err();
+            assert!(error.contains(part), "{error}");
+            assert!(!error.contains("s3cret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn without_a_token_nobody_gets_in() {
+        let target = Target {
+            name: "bundled".into(),
+            connection: ConnectionString::parse("redis://localhost").unwrap(),
+            max_connections: 3,
+        };
+        let tokens = Tokens::single(None, target);
+        assert_eq!(tokens.tenant(b""), Err(Denied::NoneConfigured));
+    }
+}
