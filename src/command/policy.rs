@@ -1,0 +1,228 @@
+//! Which commands may share a connection: one table, exact match on the upper-cased name and, where
+//! it matters, the sub-command.
+//!
+//! On a shared connection a command that changes the connection's state (SELECT, MULTI, CLIENT
+//! REPLY …) would change it for every other caller, and one that answers with more or fewer replies
+//! than one (SUBSCRIBE, MONITOR …) would hand later replies to the wrong callers.
+
+use super::Command;
+
+/// What to do with a command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Policy {
+    /// Send it on a connection that others share.
+    Share,
+    /// Send it on a connection of its own.
+    Lease,
+    /// Do not send it; the text is the answer's `error`.
+    Refuse(String),
+}
+
+/// The rows of the table.
+enum Row {
+    /// Changes the state of the connection, or has a path of its own.
+    Connection,
+    /// Controls the server; Upstash does not have it.
+    Server,
+    /// As `Server`, unless the sub-command is one of these.
+    ServerBut(&'static [&'static str]),
+    /// As `Server`, if the sub-command is one of these.
+    ServerIf(&'static [&'static str]),
+    /// As `Connection`, if the sub-command is one of these.
+    ConnectionIf(&'static [&'static str]),
+    /// As `Server`, if it changes the user that pkv itself is.
+    OwnUser,
+    /// Waits for others: a shared connection would wait with it.
+    Blocking,
+    /// Blocks if its options say so.
+    BlockingOption,
+    /// Speaks of the connection's own writes.
+    OwnConnection,
+    /// Everything else, unknown names too: the server's own error becomes Upstash's text.
+    Shared,
+}
+
+/// Looks the command up. `own_user` is who pkv is to the Redis that it would be sent to.
+pub fn of(command: &Command, own_user: &str) -> Policy {
+    // No listed name is longer, and a name is caller's data of any length.
+    const LONGEST_NAME: usize = 16;
+    if command.name().len() > LONGEST_NAME {
+        return Policy::Share;
+    }
+    let name = command.name().to_ascii_uppercase();
+    let subcommand = command.arguments().first().map(|word| word.to_ascii_uppercase());
+    let is_one_of = |list: &[&str]| {
+        subcommand.as_ref().is_some_and(|word| list.iter().any(|one| one.as_bytes() == word))
+    };
+    match row(&name) {
+        Row::Shared => Policy::Share,
+        Row::OwnConnection => Policy::Lease,
+        Row::ConnectionIf(refused) if !is_one_of(refused) => Policy::Share,
+        Row::Connection | Row::ConnectionIf(_) => Policy::Refuse(format!(
+            "ERR Command \"{}\" is not allowed in REST or it has a special context path",
+            command.display_name()
+        )),
+        Row::Blocking => blocking(command),
+        Row::BlockingOption if has_block_option(command) => blocking(command),
+        Row::BlockingOption => Policy::Share,
+        Row::ServerBut(allowed) if is_one_of(allowed) => Policy::Share,
+        Row::ServerIf(refused) if !is_one_of(refused) => Policy::Share,
+        Row::OwnUser if !is_one_of(&["SETUSER", "DELUSER"]) => Policy::Share,
+        Row::OwnUser
+            if !command.arguments()[1..].iter().any(|name| name == own_user.as_bytes()) =>
+        {
+            Policy::Share
+        }
+        Row::Server | Row::ServerBut(_) | Row::ServerIf(_) | Row::OwnUser => {
+            Policy::Refuse(not_available(&command.display_name()))
+        }
+    }
+}
+
+/// Upstash's answer to a command that it does not have; `name` in upper case.
+pub fn not_available(name: &str) -> String {
+    format!(
+        "ERR Command is not available: '{name}'. See \
+         https://upstash.com/docs/redis/overall/rediscompatibility for details"
+    )
+}
+
+fn row(name: &[u8]) -> Row {
+    match name {
+        b"AUTH" | b"HELLO" | b"RESET" | b"QUIT" | b"SELECT" | b"CLIENT" | b"MULTI" | b"EXEC"
+        | b"DISCARD" | b"WATCH" | b"UNWATCH" | b"SUBSCRIBE" | b"PSUBSCRIBE" | b"SSUBSCRIBE"
+        | b"UNSUBSCRIBE" | b"PUNSUBSCRIBE" | b"SUNSUBSCRIBE" | b"MONITOR" | b"READONLY"
+        | b"READWRITE" | b"ASKING" => Row::Connection,
+
+        // The debugger would take the connection over, and answer everybody else on it.
+        b"SCRIPT" => Row::ConnectionIf(&["DEBUG"]),
+
+        b"SYNC" | b"PSYNC" | b"REPLCONF" | b"SHUTDOWN" | b"DEBUG" | b"MODULE" | b"REPLICAOF"
+        | b"SLAVEOF" | b"FAILOVER" | b"MIGRATE" | b"SWAPDB" | b"MOVE" | b"SAVE" | b"BGSAVE"
+        | b"BGREWRITEAOF" | b"PFDEBUG" | b"PFSELFTEST" | b"RESTORE-ASKING" => Row::Server,
+        b"CLUSTER" => Row::ServerBut(&[
+            "COUNT-FAILURE-REPORTS",
+            "COUNTKEYSINSLOT",
+            "GETKEYSINSLOT",
+            "HELP",
+            "INFO",
+            "KEYSLOT",
+            "LINKS",
+            "MYID",
+            "MYSHARDID",
+            "NODES",
+            "REPLICAS",
+            "SHARDS",
+            "SLAVES",
+            "SLOTS",
+        ]),
+        b"ACL" => Row::OwnUser,
+        b"CONFIG" => Row::ServerIf(&["SET", "REWRITE", "RESETSTAT"]),
+        b"LATENCY" => Row::ServerIf(&["RESET"]),
+        b"MEMORY" => Row::ServerIf(&["DOCTOR", "PURGE"]),
+
+        b"BLPOP" | b"BRPOP" | b"BLMOVE" | b"BRPOPLPUSH" | b"BLMPOP" | b"BZPOPMIN" | b"BZPOPMAX"
+        | b"BZMPOP" => Row::Blocking,
+        b"XREAD" | b"XREADGROUP" => Row::BlockingOption,
+
+        b"WAIT" | b"WAITAOF" => Row::OwnConnection,
+        _ => Row::Shared,
+    }
+}
+
+fn blocking(command: &Command) -> Policy {
+    Policy::Refuse(format!(
+        "ERR Command \"{}\" would block: blocking commands are not supported over REST; poll, or \
+         use the non-blocking form",
+        command.display_name()
+    ))
+}
+
+/// Walks the options as Redis does: BLOCK is one only before STREAMS, and a group or a consumer may
+/// bear any name.
+fn has_block_option(command: &Command) -> bool {
+    let mut words = command.arguments().iter();
+    while let Some(word) = words.next() {
+        match word.to_ascii_uppercase().as_slice() {
+            b"BLOCK" => return true,
+            b"STREAMS" => return false,
+            b"GROUP" => drop((words.next(), words.next())),
+            b"COUNT" => drop(words.next()),
+            _ => {}
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn policy(line: &str) -> Policy {
+        let words = line.split(' ').map(|word| word.as_bytes().to_vec()).collect();
+        of(&Command::new(words).unwrap(), "default")
+    }
+
+    #[track_caller]
+    fn refused(line: &str, part: &str) {
+        match policy(line) {
+            Policy::Refuse(text) => assert!(text.contains(part), "{line}: {text}"),
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn connection_state_is_refused_in_any_case() {
+        refused("subscribe c", "Command \"SUBSCRIBE\" is not allowed in REST");
+        assert_eq!(policy("script exists x"), Policy::Share);
+        for line in [
+            "SCRIPT debug YES",
+            "Select 1",
+            "client setinfo lib-name x",
+            "MULTI",
+            "hello 3",
+            "quit",
+            "RESET",
+        ] {
+            refused(line, "is not allowed in REST");
+        }
+    }
+
+    #[test]
+    fn server_control_is_not_available() {
+        for line in ["SHUTDOWN", "debug sleep 1", "CONFIG SET a b", "cluster reset", "CLUSTER"] {
+            refused(line, "Command is not available: '");
+        }
+        assert_eq!(policy("CONFIG GET maxmemory"), Policy::Share);
+        assert_eq!(policy("cluster info"), Policy::Share);
+        assert_eq!(policy("memory usage k"), Policy::Share);
+    }
+
+    #[test]
+    fn nobody_locks_pkv_out() {
+        refused("acl setuser default off", "Command is not available: 'ACL'");
+        refused("ACL DELUSER bob default", "not available");
+        assert_eq!(policy("ACL SETUSER bob on"), Policy::Share);
+        assert_eq!(policy("ACL GETUSER default"), Policy::Share);
+        assert_eq!(policy("ACL"), Policy::Share);
+    }
+
+    #[test]
+    fn blocking_forms_are_refused_and_their_siblings_are_not() {
+        refused("blpop k 0", "\"BLPOP\" would block");
+        refused("xread count 1 block 0 streams s $", "would block");
+        refused("XREADGROUP GROUP g c BLOCK 5 STREAMS s >", "would block");
+        assert_eq!(policy("xread count 1 streams block 0"), Policy::Share);
+        assert_eq!(policy("XREADGROUP GROUP block streams STREAMS s >"), Policy::Share);
+        refused("XREADGROUP GROUP streams streams NOACK BLOCK 5 STREAMS s >", "would block");
+        assert_eq!(policy("LPOP k"), Policy::Share);
+    }
+
+    #[test]
+    fn wait_has_a_connection_of_its_own_and_the_rest_shares() {
+        assert_eq!(policy("wait 1 100"), Policy::Lease);
+        assert_eq!(policy("get k"), Policy::Share);
+        assert_eq!(policy("NOTACMD"), Policy::Share);
+        assert_eq!(policy(&"x".repeat(1000)), Policy::Share);
+    }
+}

@@ -1,0 +1,192 @@
+//! Scripts with the flag `allow-key-locking`, which `@upstash/ratelimit` sets in every script.
+//!
+//! Redis refuses the unknown flag, so it is taken out. A script's digest is then another one than
+//! its sender knows, so each digest that was sent stands for the digest that Redis has
+//! ([`Aliases`]). An alias follows from the script's text alone and can therefore never lead to
+//! another script: a forgotten one, like a script that Redis has lost, is answered with NOSCRIPT,
+//! and clients then send the text again.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+
+use sha1::{Digest, Sha1};
+
+use super::Betrayed;
+use crate::command::Command;
+
+const FLAG: &str = "allow-key-locking";
+
+/// Aliases that are remembered (each takes about 200 bytes); with more of them all are forgotten,
+/// which costs each script one more round trip.
+const MOST: usize = 10_000;
+
+/// SHA1 in hexadecimal digits, as Redis names scripts.
+type Sha1Hex = String;
+
+/// The digest that a caller knows → the digest that Redis knows.
+#[derive(Debug, Default)]
+pub struct Aliases(RwLock<HashMap<Sha1Hex, Sha1Hex>>);
+
+impl Aliases {
+    /// Takes the flag out of scripts and puts Redis's digests in the place of callers'.
+    pub(super) fn rewrite(&self, command: Command) -> (Command, Betrayed) {
+        let name = command.name().to_ascii_uppercase();
+        let subcommand = command.arguments().first().map(|word| word.to_ascii_uppercase());
+        let command = match (name.as_slice(), subcommand.as_deref()) {
+            (b"EVAL" | b"EVAL_RO", Some(_)) => self.script(command, 1).0,
+            (b"EVALSHA" | b"EVALSHA_RO", Some(_)) => self.digests(command, 1, 2),
+            (b"SCRIPT", Some(b"LOAD")) => {
+                let (command, digest) = self.script(command, 2);
+                return (command, digest.map_or(Betrayed::Nothing, Betrayed::Digest));
+            }
+            (b"SCRIPT", Some(b"EXISTS")) => {
+                let end = command.words().len();
+                self.digests(command, 2, end)
+            }
+            (b"FUNCTION", Some(b"LOAD")) => library(command),
+            _ => command,
+        };
+        (command, Betrayed::Nothing)
+    }
+
+    /// Rewrites the script in the word at `at`; returns the digest of what it was, if it changed.
+    fn script(&self, command: Command, at: usize) -> (Command, Option<Sha1Hex>) {
+        let Some(script) = command.words().get(at) else { return (command, None) };
+        let Some(rewritten) = without_flag(script) else { return (command, None) };
+        let (digest, redis_digest) = (digest(script), self::digest(&rewritten));
+        let mut aliases = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if aliases.len() >= MOST {
+            aliases.clear();
+        }
+        aliases.insert(digest.clone(), redis_digest);
+        (command.with_word(at, rewritten), Some(digest))
+    }
+
+    /// Replaces the digests in the words from `start` to before `end`.
+    fn digests(&self, mut command: Command, start: usize, end: usize) -> Command {
+        let aliases = self.aliases();
+        if aliases.is_empty() {
+            return command;
+        }
+        for at in start..end {
+            let Some(word) = command.words().get(at) else { break };
+            // Redis takes digests in any case.
+            let known = String::from_utf8_lossy(word).to_ascii_lowercase();
+            if let Some(digest) = aliases.get(&known) {
+                command = command.with_word(at, digest.clone().into_bytes());
+            }
+        }
+        command
+    }
+
+    fn aliases(&self) -> RwLockReadGuard<'_, HashMap<Sha1Hex, Sha1Hex>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The script with the flag taken out of its first line, `#!lua flags=a,b`; `None` if it is not
+/// there. The line stays, so that line numbers in errors do.
+fn without_flag(script: &[u8]) -> Option<Vec<u8>> {
+    let end = memchr::memchr(b'\n', script).unwrap_or(script.len());
+    let (line, rest) = script.split_at(end);
+    let line = std::str::from_utf8(line).ok().filter(|line| line.starts_with("#!"))?;
+    let words: Vec<Cow<'_, str>> = line
+        .split(' ')
+        .filter_map(|word| match word.strip_prefix("flags=") {
+            None => Some(Cow::Borrowed(word)),
+            Some(flags) => {
+                let kept: Vec<_> = flags.split(',').filter(|flag| flag.trim() != FLAG).collect();
+                (!kept.is_empty()).then(|| Cow::Owned(format!("flags={}", kept.join(","))))
+            }
+        })
+        .collect();
+    let rewritten = words.join(" ");
+    (rewritten != line).then(|| [rewritten.as_bytes(), rest].concat())
+}
+
+/// FUNCTION LOAD: the flag stands in Lua tables, `flags = {'allow-key-locking'}`. There it becomes
+/// `allow-stale`, which means nothing to a Redis that is no replica.
+fn library(command: Command) -> Command {
+    let at = command.words().len() - 1;
+    let Ok(text) = std::str::from_utf8(&command.words()[at]) else { return command };
+    if !text.contains(FLAG) {
+        return command;
+    }
+    let rewritten = ['\'', '"'].iter().fold(text.to_owned(), |text, quote| {
+        text.replace(&format!("{quote}{FLAG}{quote}"), &format!("{quote}allow-stale{quote}"))
+    });
+    command.with_word(at, rewritten.into_bytes())
+}
+
+fn digest(script: &[u8]) -> Sha1Hex {
+    Sha1::digest(script).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn command(words: &[&str]) -> Command {
+        Command::new(words.iter().map(|word| word.as_bytes().to_vec()).collect()).unwrap()
+    }
+
+    fn rewritten(script: &str) -> Option<String> {
+        without_flag(script.as_bytes()).map(|bytes| String::from_utf8(bytes).unwrap())
+    }
+
+    #[test]
+    fn the_flag_goes_and_everything_else_stays() {
+        for (script, want) in [
+            ("#!lua flags=allow-key-locking\nreturn 1", Some("#!lua\nreturn 1")),
+            ("#!lua flags=no-writes,allow-key-locking\nx", Some("#!lua flags=no-writes\nx")),
+            ("#!lua flags=allow-key-locking,no-writes\r\nx", Some("#!lua flags=no-writes\r\nx")),
+            ("#!lua name=l flags=allow-key-locking", Some("#!lua name=l")),
+            ("#!lua flags=no-writes\nx", None),
+            ("return 'flags=allow-key-locking'", None),
+            ("#!lua\nreturn 'flags=allow-key-locking'", None),
+            ("", None),
+        ] {
+            assert_eq!(rewritten(script).as_deref(), want, "{script:?}");
+        }
+    }
+
+    #[test]
+    fn a_digest_stands_for_the_script_that_redis_has() {
+        let aliases = Aliases::default();
+        let script = "#!lua flags=allow-key-locking\nreturn 1";
+        let original = digest(script.as_bytes());
+        let evalsha = |sha: &str| aliases.rewrite(command(&["EVALSHA", sha, "0"])).0;
+        assert_eq!(evalsha(&original).words()[1], original.as_bytes(), "not known yet");
+
+        let sent = aliases.rewrite(command(&["eval", script, "0"])).0;
+        assert_eq!(sent.words()[1], b"#!lua\nreturn 1");
+        let real = digest(&sent.words()[1]);
+        assert_eq!(evalsha(&original).words()[1], real.as_bytes());
+        assert_eq!(evalsha(&original.to_uppercase()).words()[1], real.as_bytes());
+
+        let loaded = aliases.rewrite(command(&["SCRIPT", "LOAD", script]));
+        assert_eq!(loaded.1, Betrayed::Digest(original.clone()));
+        let exists = aliases.rewrite(command(&["SCRIPT", "EXISTS", "0", &original])).0;
+        assert_eq!(exists.words()[2..], [b"0".to_vec(), real.into_bytes()]);
+    }
+
+    #[test]
+    fn a_function_keeps_its_flags_but_this_one() {
+        let code = "#!lua name=l\nredis.register_function{function_name='f', callback=f, \
+                    flags={'no-writes', 'allow-key-locking'}}";
+        let sent = library(command(&["FUNCTION", "LOAD", code]));
+        let text = String::from_utf8(sent.words()[2].clone()).unwrap();
+        assert!(text.contains("flags={'no-writes', 'allow-stale'}"), "{text}");
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded() {
+        let aliases = Aliases::default();
+        for number in 0..=MOST {
+            let script = format!("#!lua flags=allow-key-locking\nreturn {number}");
+            aliases.rewrite(command(&["EVAL", &script, "0"]));
+        }
+        assert!(aliases.aliases().len() <= MOST);
+    }
+}

@@ -1,0 +1,165 @@
+//! Redis replies as JSON: one writer, straight into the answer's bytes.
+//!
+//! Replies are shaped by their RESP2 type alone, never by the command's name. `result` holds a
+//! string, an integer, `null` or an array of these, as Upstash documents it
+//! (<https://upstash.com/docs/redis/features/restapi>).
+
+use std::borrow::Cow;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use redis::{ServerError, Value};
+
+/// How strings are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Encoding {
+    /// As text; what is not UTF-8 becomes U+FFFD.
+    Text,
+    /// In base64, the status `OK` excepted (`Upstash-Encoding: base64`).
+    Base64,
+}
+
+/// Writes `{"result":…}`, or `{"error":…}` for a server's error.
+pub fn write_item(out: &mut Vec<u8>, reply: &Value, encoding: Encoding) {
+    match reply {
+        Value::ServerError(error) => write_error(out, &error_text(error)),
+        // Only here, as a whole reply: the clients decode base64 in any string inside an array.
+        Value::Okay => out.extend_from_slice(br#"{"result":"OK"}"#),
+        reply => {
+            out.extend_from_slice(br#"{"result":"#);
+            write_value(out, reply, encoding);
+            out.push(b'}');
+        }
+    }
+}
+
+/// Writes `{"error":…}`; error texts are never in base64.
+pub fn write_error(out: &mut Vec<u8>, text: &str) {
+    out.extend_from_slice(br#"{"error":"#);
+    write_json_string(out, text);
+    out.push(b'}');
+}
+
+/// The error line as Redis sent it, without the leading `-`.
+pub fn error_text(error: &ServerError) -> Cow<'_, str> {
+    match error.details() {
+        Some(details) => Cow::Owned(format!("{} {details}", error.code())),
+        None => Cow::Borrowed(error.code()),
+    }
+}
+
+fn write_value(out: &mut Vec<u8>, value: &Value, encoding: Encoding) {
+    match value {
+        Value::Nil => out.extend_from_slice(b"null"),
+        Value::Int(number) => out.extend_from_slice(itoa::Buffer::new().format(*number).as_bytes()),
+        Value::BulkString(bytes) => write_bytes(out, bytes, encoding),
+        Value::SimpleString(text) => write_bytes(out, text.as_bytes(), encoding),
+        Value::Okay => write_bytes(out, b"OK", encoding),
+        Value::ServerError(error) => write_bytes(out, error_text(error).as_bytes(), encoding),
+        Value::Array(items) | Value::Set(items) => write_array(out, items.iter(), encoding),
+        // The rest is RESP3, which is never asked for. Should a server send it all the same, it is
+        // written as RESP2 would have it.
+        Value::Map(pairs) => {
+            write_array(out, pairs.iter().flat_map(|(key, value)| [key, value]), encoding);
+        }
+        Value::Push { data, .. } => write_array(out, data.iter(), encoding),
+        Value::Attribute { data, .. } => write_value(out, data, encoding),
+        Value::Double(number) => write_bytes(out, number.to_string().as_bytes(), encoding),
+        Value::Boolean(truth) => out.push(if *truth { b'1' } else { b'0' }),
+        Value::VerbatimString { text, .. } => write_bytes(out, text.as_bytes(), encoding),
+        Value::BigNumber(digits) => write_bytes(out, digits, encoding),
+        _ => out.extend_from_slice(b"null"),
+    }
+}
+
+fn write_array<'a>(out: &mut Vec<u8>, items: impl Iterator<Item = &'a Value>, encoding: Encoding) {
+    out.push(b'[');
+    for (index, item) in items.enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        write_value(out, item, encoding);
+    }
+    out.push(b']');
+}
+
+fn write_bytes(out: &mut Vec<u8>, bytes: &[u8], encoding: Encoding) {
+    match encoding {
+        Encoding::Text => write_json_string(out, &String::from_utf8_lossy(bytes)),
+        Encoding::Base64 => {
+            out.push(b'"');
+            let start = out.len();
+            out.resize(start + bytes.len().div_ceil(3) * 4, 0);
+            // The room is exactly what padded base64 takes: four characters for each three bytes.
+            let written = STANDARD.encode_slice(bytes, &mut out[start..]);
+            debug_assert_eq!(written.ok(), Some(out.len() - start));
+            out.push(b'"');
+        }
+    }
+}
+
+fn write_json_string(out: &mut Vec<u8>, text: &str) {
+    // Writing JSON into a Vec cannot fail: a string has no invalid state and a Vec no I/O.
+    let _ = serde_json::to_writer(out, text);
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn item(value: &Value, encoding: Encoding) -> String {
+        let mut out = Vec::new();
+        write_item(&mut out, value, encoding);
+        String::from_utf8(out).unwrap()
+    }
+
+    fn bulk(bytes: &[u8]) -> Value {
+        Value::BulkString(bytes.to_vec())
+    }
+
+    #[test]
+    fn shapes_follow_the_resp_type() {
+        for (value, text, base64) in [
+            (Value::Okay, r#""OK""#, r#""OK""#),
+            (bulk(b"OK"), r#""OK""#, r#""T0s=""#),
+            (Value::Array(vec![Value::Okay]), r#"["OK"]"#, r#"["T0s="]"#),
+            (Value::SimpleString("PONG".into()), r#""PONG""#, r#""UE9ORw==""#),
+            (Value::Nil, "null", "null"),
+            (Value::Int(i64::MAX), "9223372036854775807", "9223372036854775807"),
+            (bulk(b""), r#""""#, r#""""#),
+            (bulk(b"bar"), r#""bar""#, r#""YmFy""#),
+            (bulk(b"\xff\"\n"), "\"\u{FFFD}\\\"\\n\"", r#""/yIK""#),
+            (
+                Value::Array(vec![bulk(b"a"), Value::Nil, Value::Array(vec![Value::Int(1)])]),
+                r#"["a",null,[1]]"#,
+                r#"["YQ==",null,[1]]"#,
+            ),
+        ] {
+            assert_eq!(item(&value, Encoding::Text), format!("{{\"result\":{text}}}"));
+            assert_eq!(item(&value, Encoding::Base64), format!("{{\"result\":{base64}}}"));
+        }
+    }
+
+    #[test]
+    fn errors_are_the_servers_line_and_never_base64() {
+        for line in ["WRONGTYPE Operation against", "ERR x", "NOSCRIPT No matching script.", "OOPS"]
+        {
+            let reply = redis::parse_redis_value(format!("-{line}\r\n").as_bytes()).unwrap();
+            assert_eq!(item(&reply, Encoding::Base64), format!("{{\"error\":\"{line}\"}}"));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn base64_and_text_decode_to_what_went_in(bytes in any::<Vec<u8>>()) {
+            let answer = |encoding| {
+                let json: serde_json::Value = serde_json::from_str(&item(&bulk(&bytes), encoding)).unwrap();
+                json["result"].as_str().unwrap().to_owned()
+            };
+            prop_assert_eq!(STANDARD.decode(answer(Encoding::Base64)).unwrap(), bytes.clone());
+            prop_assert_eq!(answer(Encoding::Text), String::from_utf8_lossy(&bytes));
+        }
+    }
+}
