@@ -1,0 +1,87 @@
+//! Redis's log lines, forwarded into ours, and the last of them kept for an error report.
+//!
+//! A child whose output nobody reads stops when the pipe is full, so each reader does nothing but
+//! read.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
+use tracing::{debug, info, warn};
+
+/// A line longer than this is forwarded in pieces.
+const LINE_BYTES: u64 = 8 << 10;
+
+/// Lines kept for an error report.
+const KEPT: usize = 20;
+
+/// What Redis said last.
+#[derive(Debug, Default)]
+pub struct Tail {
+    lines: Mutex<VecDeque<String>>,
+    short_read: AtomicBool,
+    accepting: AtomicBool,
+}
+
+impl Tail {
+    /// The last lines, oldest first.
+    pub fn lines(&self) -> Vec<String> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    }
+
+    /// Whether Redis said that it dropped a torn end of its append-only file.
+    pub fn saw_short_read(&self) -> bool {
+        self.short_read.load(Ordering::Acquire)
+    }
+
+    /// Whether everything that Redis says while it loads has been read: this is what it says next.
+    pub fn saw_accepting(&self) -> bool {
+        self.accepting.load(Ordering::Acquire)
+    }
+
+    fn add(&self, line: &str) {
+        if line.contains("Ready to accept connections") {
+            self.accepting.store(true, Ordering::Release);
+        }
+        if line.contains("short read while loading the AOF") {
+            self.short_read.store(true, Ordering::Release);
+        }
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        if lines.len() == KEPT {
+            lines.pop_front();
+        }
+        lines.push_back(line.to_owned());
+    }
+}
+
+/// Reads `output` to its end.
+pub async fn forward(output: impl AsyncRead + Unpin, tail: Arc<Tail>) {
+    let mut reader = BufReader::new(output);
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        match (&mut reader).take(LINE_BYTES).read_until(b'\n', &mut line).await {
+            Ok(0) | Err(_) => return,
+            Ok(_) => {}
+        }
+        let text = String::from_utf8_lossy(&line);
+        let text = text.trim_end();
+        if !text.is_empty() {
+            tail.add(text);
+            log(text);
+        }
+    }
+}
+
+/// Redis writes `pid:role day month year time level message`; the level is one character
+/// (<https://redis.io/docs/latest/operate/oss_and_stack/management/config-file/>, `loglevel`).
+fn log(line: &str) {
+    let mut words = line.splitn(7, ' ').skip(5);
+    match (words.next(), words.next()) {
+        (Some("#"), Some(message)) => warn!(target: "redis", "{message}"),
+        (Some("*"), Some(message)) => info!(target: "redis", "{message}"),
+        (Some("-" | "."), Some(message)) => debug!(target: "redis", "{message}"),
+        _ => warn!(target: "redis", "{line}"),
+    }
+}

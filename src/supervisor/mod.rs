@@ -1,0 +1,315 @@
+//! The bundled Redis: started, watched, started again, stopped.
+//!
+//! # Theory of operation
+//!
+//! ```text
+//! Starting ──spawned──▶ Loading ──PONG──▶ (torn file? rewrite it) ──▶ Ready(epoch)
+//!    ▲                     │ended                                       │ended
+//!    └────── Backoff ◀─────┴────────────────────────────────────────────┘
+//! any of them ──stop──▶ Stopping: SIGTERM ▶ wait 5 s ▶ SIGKILL ▶ done
+//! ```
+//!
+//! Everybody else learns the state from a watch channel ([`State`]) and nothing else. Until Redis
+//! has been ready once, three ends in a row are a broken setup, and an error with Redis's last
+//! lines; after that it is started again for ever, since a container that exits loses what an
+//! ephemeral disk holds.
+
+mod aof;
+mod backoff;
+mod child;
+mod conf;
+mod logs;
+mod memory;
+mod readiness;
+mod runtime_dir;
+mod sync;
+
+use std::net::SocketAddr;
+use std::os::fd::AsFd;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use nix::sys::signal::Signal;
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tracing::{debug, error, info, warn};
+
+use crate::config::{ConnectionString, Durability};
+use crate::data_dir::Lock;
+use crate::secret::Secret;
+use crate::state::State;
+use crate::stop::Stop;
+use backoff::Backoff;
+use child::Child;
+use readiness::Probe;
+use runtime_dir::RuntimeDir;
+
+pub use memory::default_maxmemory;
+
+/// Ends in a row, before Redis has ever been ready, that mean a broken setup.
+const GIVE_UP: u32 = 3;
+
+/// Longest wait for Redis to store everything and end.
+const STOP: Duration = Duration::from_secs(5);
+
+/// Longest wait for the log lines of a start to be read.
+const LOG_READ: Duration = Duration::from_secs(1);
+
+/// While Redis keeps ending, one error line this often and not one for each try.
+const COMPLAIN: Duration = Duration::from_secs(60);
+
+/// What the bundled Redis is to be.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The program.
+    pub server: PathBuf,
+    /// Where it keeps its files.
+    pub data_dir: PathBuf,
+    /// Where the socket's private directory is tried first.
+    pub temp_dir: PathBuf,
+    /// A loopback address and port, beside the socket.
+    pub address: Option<SocketAddr>,
+    /// The password of Redis's default user; `None`: none is needed.
+    pub password: Option<Secret>,
+    /// Database that callers use.
+    pub database: i64,
+    /// When writes reach the disk.
+    pub durability: Durability,
+    /// Bytes; `None`: no limit.
+    pub maxmemory: Option<u64>,
+}
+
+/// How the stop went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stopped {
+    /// Redis stored everything and ended.
+    Cleanly,
+    /// Redis had to be killed, or ended badly: the last writes may not be stored.
+    Badly,
+}
+
+/// The supervisor of one Redis.
+#[derive(Debug)]
+pub struct Supervisor {
+    settings: Settings,
+    runtime: RuntimeDir,
+    password: Secret,
+    state: watch::Sender<State>,
+    lives: u64,
+    ends_before_first_ready: u32,
+    backoff: Backoff,
+    last_complaint: Option<Instant>,
+}
+
+/// Where the state machine stands, with what belongs to it.
+enum Phase {
+    Start,
+    Load(Child),
+    Serve(Child, Instant),
+    BackOff(Duration),
+    Stop(Option<Child>),
+}
+
+impl Supervisor {
+    /// Makes a private directory for the socket; starts nothing yet.
+    pub fn new(settings: Settings) -> anyhow::Result<Self> {
+        Ok(Self {
+            runtime: RuntimeDir::create(&settings.temp_dir, &settings.data_dir)?,
+            settings,
+            password: Secret::generate()?,
+            state: watch::Sender::new(State::Starting),
+            lives: 0,
+            ends_before_first_ready: 0,
+            backoff: Backoff::default(),
+            last_complaint: None,
+        })
+    }
+
+    /// A view of the state.
+    pub fn state(&self) -> watch::Receiver<State> {
+        self.state.subscribe()
+    }
+
+    /// How callers' connections are made.
+    pub fn callers_connection(&self) -> ConnectionString {
+        ConnectionString::unix(
+            self.runtime.socket(),
+            self.settings.password.as_ref().map(|password| ("default", password)),
+            self.settings.database,
+        )
+    }
+
+    /// Runs Redis until `stop` is requested, holding `lock` as long. An error means that Redis
+    /// could not be started at all.
+    ///
+    /// Must be driven by the main thread (`block_on`), never by a spawned task: see
+    /// [`Child::spawn`].
+    pub async fn run(mut self, lock: Lock, stop: &Stop) -> anyhow::Result<Stopped> {
+        let conf = conf::render(&self.settings, &self.runtime.socket(), &self.password);
+        let conf = self.runtime.write("redis.conf", &conf)?;
+        let mut phase = Phase::Start;
+        loop {
+            phase = match phase {
+                Phase::Start => self.start(&conf, &lock)?,
+                Phase::Load(child) => self.load(child, stop).await?,
+                Phase::Serve(child, since) => self.serve(child, since, stop).await?,
+                Phase::BackOff(wait) => self.back_off(wait, stop).await,
+                Phase::Stop(child) => return self.stop(child).await,
+            }
+        }
+    }
+
+    fn start(&mut self, conf: &Path, lock: &Lock) -> anyhow::Result<Phase> {
+        self.state.send_replace(State::Starting);
+        match Child::spawn(&self.settings.server, conf, lock.as_fd()) {
+            Ok(child) => {
+                info!(pid = child.pid(), server = %self.settings.server.display(), "Redis started");
+                Ok(Phase::Load(child))
+            }
+            Err(error) => self.ended(None, format!("{error:#}"), &[]),
+        }
+    }
+
+    async fn load(&mut self, mut child: Child, stop: &Stop) -> anyhow::Result<Phase> {
+        let target = ConnectionString::unix(
+            self.runtime.socket(),
+            Some((conf::SUPERVISOR_USER, &self.password)),
+            0,
+        );
+        let state = self.state.clone();
+        let tail = child.tail.clone();
+        let ready = async {
+            let loading = || {
+                state.send_if_modified(|state| {
+                    std::mem::replace(state, State::Loading) != State::Loading
+                });
+            };
+            let probe = Probe::until_ready(&target, loading).await;
+            // PONG may have been quicker than the log, which says whether the file was torn.
+            let deadline = Instant::now() + LOG_READ;
+            while !tail.saw_accepting() && Instant::now() < deadline {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            if tail.saw_short_read() {
+                warn!("the append-only file had a torn end: rewriting it before going on");
+                // Not ready with an uncured file: the caller restarts Redis and tries again.
+                aof::rewrite(&probe).await?;
+            }
+            anyhow::Ok(probe.info("redis_version").await.unwrap_or_default())
+        };
+        let version = tokio::select! {
+            status = child.wait() => {
+                let how = describe(status?);
+                return self.ended(None, how, &child.last_words().await);
+            }
+            () = stop.requested() => return Ok(Phase::Stop(Some(child))),
+            version = ready => version,
+        };
+        match version {
+            Ok(version) => {
+                self.lives += 1;
+                info!(version, epoch = self.lives, "Redis is ready");
+                self.state
+                    .send_replace(State::Ready { epoch: self.lives, version: version.into() });
+                Ok(Phase::Serve(child, Instant::now()))
+            }
+            Err(error) => {
+                child.kill();
+                let status = child.wait().await?;
+                let how = format!("{error:#}, {}", describe(status));
+                self.ended(None, how, &child.last_words().await)
+            }
+        }
+    }
+
+    async fn serve(
+        &mut self,
+        mut child: Child,
+        since: Instant,
+        stop: &Stop,
+    ) -> anyhow::Result<Phase> {
+        let syncs = self.settings.durability == Durability::EverySecond;
+        let status = loop {
+            tokio::select! {
+                status = child.wait() => break status?,
+                () = stop.requested() => return Ok(Phase::Stop(Some(child))),
+                () = sync::every_second(&self.settings.data_dir), if syncs => {}
+            }
+        };
+        self.ended(Some(since.elapsed()), describe(status), &[])
+    }
+
+    /// Redis is gone: how long until the next try, or no more of them. `tail` is what it said last,
+    /// for the case that it has never been ready.
+    fn ended(
+        &mut self,
+        ready_for: Option<Duration>,
+        how: String,
+        tail: &[String],
+    ) -> anyhow::Result<Phase> {
+        self.state.send_replace(State::Backoff);
+        if self.lives == 0 {
+            self.ends_before_first_ready += 1;
+            if self.ends_before_first_ready >= GIVE_UP {
+                let tail = tail.join("\n");
+                bail!("Redis does not start ({how}); what it said last:\n{tail}");
+            }
+        }
+        let wait = self.backoff.after(ready_for, jitter());
+        let retry_in_ms = wait.as_millis() as u64;
+        if self.last_complaint.is_none_or(|last| last.elapsed() >= COMPLAIN) {
+            self.last_complaint = Some(Instant::now());
+            error!(how, retry_in_ms, "Redis ended");
+        } else {
+            debug!(how, retry_in_ms, "Redis ended again");
+        }
+        Ok(Phase::BackOff(wait))
+    }
+
+    async fn back_off(&mut self, wait: Duration, stop: &Stop) -> Phase {
+        tokio::select! {
+            () = tokio::time::sleep(wait) => Phase::Start,
+            () = stop.requested() => Phase::Stop(None),
+        }
+    }
+
+    async fn stop(&mut self, child: Option<Child>) -> anyhow::Result<Stopped> {
+        self.state.send_replace(State::Stopping);
+        let Some(mut child) = child else { return Ok(Stopped::Cleanly) };
+        child.terminate();
+        match tokio::time::timeout(STOP, child.wait()).await {
+            Ok(status) => {
+                let status = status?;
+                // Killed by the SIGTERM itself: it had not come so far as to handle it, or to have
+                // anything to store.
+                if status.success() || status.signal() == Some(Signal::SIGTERM as i32) {
+                    info!("Redis stored everything and ended");
+                    return Ok(Stopped::Cleanly);
+                }
+                error!(how = describe(status), "Redis ended badly while stopping");
+            }
+            Err(_) => {
+                error!(waited_s = STOP.as_secs(), "Redis did not stop and was killed");
+                child.kill();
+                child.wait().await.context("after SIGKILL")?;
+            }
+        }
+        Ok(Stopped::Badly)
+    }
+}
+
+/// A number in -1..=1; 0 if there is no randomness.
+fn jitter() -> f64 {
+    getrandom::u32().map_or(0.0, |random| f64::from(random) / f64::from(u32::MAX) * 2.0 - 1.0)
+}
+
+fn describe(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exit code {code}"),
+        (None, Some(signal)) => format!("killed by signal {signal}"),
+        (None, None) => "ended".to_owned(),
+    }
+}

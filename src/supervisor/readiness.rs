@@ -1,0 +1,59 @@
+//! When Redis is ready: not when its socket exists, but when it answers PING.
+
+use std::time::Duration;
+
+use redis::Value;
+
+use crate::command::{Batch, Command};
+use crate::config::ConnectionString;
+use crate::upstream::Link;
+
+/// Between two looks: short beside a start (about 30 ms), cheap enough for an hour of loading.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// Longest wait for one answer; a Redis that loads answers too.
+const ANSWER: Duration = Duration::from_secs(5);
+
+/// A connection of the supervisor's own.
+#[derive(Debug)]
+pub struct Probe(Link);
+
+impl Probe {
+    /// Returns once Redis answers PING with PONG; calls `loading` whenever it says that it loads.
+    /// Never returns for a Redis that never gets there: the caller watches the process beside it.
+    pub async fn until_ready(target: &ConnectionString, mut loading: impl FnMut()) -> Self {
+        loop {
+            if let Ok(link) = Link::open(target).await {
+                let probe = Self(link);
+                loop {
+                    match probe.call(&["PING"]).await {
+                        Some(Value::SimpleString(pong)) if pong == "PONG" => return probe,
+                        Some(Value::ServerError(error)) if error.code() == "LOADING" => loading(),
+                        Some(_) => {}
+                        None => break,
+                    }
+                    tokio::time::sleep(LOOK * 4).await;
+                }
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// A field of INFO, such as `redis_version`.
+    pub async fn info(&self, field: &str) -> Option<String> {
+        let Some(Value::BulkString(info)) = self.call(&["INFO", "everything"]).await else {
+            return None;
+        };
+        let info = String::from_utf8_lossy(&info);
+        info.lines()
+            .find_map(|line| line.strip_prefix(field)?.strip_prefix(':'))
+            .map(|value| value.trim().to_owned())
+    }
+
+    /// Sends one command; `None` if the connection is gone or does not answer.
+    pub async fn call(&self, words: &[&str]) -> Option<Value> {
+        let words = words.iter().map(|word| word.as_bytes().to_vec()).collect();
+        let batch = Batch { commands: vec![Command::new(words)?], atomic: false };
+        self.0.send(&batch, ANSWER).await.ok()?.into_iter().next()
+    }
+}

@@ -1,0 +1,173 @@
+//! One connection to Redis, shared by many callers: batches go out in the order they came, and each
+//! caller gets the replies to its own.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, Cmd, Pipeline, Value};
+use tokio::task::AbortHandle;
+
+use super::{Fault, wire};
+use crate::command::{Batch, Command};
+use crate::config::ConnectionString;
+
+/// Longest wait for a connection to be made, the greeting (AUTH, SELECT) included.
+const CONNECT: Duration = Duration::from_secs(2);
+
+/// A connection; clones share it.
+#[derive(Debug, Clone)]
+pub struct Link {
+    connection: MultiplexedConnection,
+    driver: Arc<Driver>,
+    takes_transactions: Arc<AtomicBool>,
+}
+
+/// The task that reads and writes the connection; it ends with the last clone of its link.
+#[derive(Debug)]
+struct Driver {
+    closed: Arc<AtomicBool>,
+    task: AbortHandle,
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Link {
+    /// Connects and greets. The error says why not, without secrets.
+    pub async fn open(target: &ConnectionString) -> Result<Self, String> {
+        match tokio::time::timeout(CONNECT, Self::connect(target)).await {
+            Ok(result) => result,
+            Err(_) => Err(format!("{target:?} did not answer within {} s", CONNECT.as_secs())),
+        }
+    }
+
+    async fn connect(target: &ConnectionString) -> Result<Self, String> {
+        let info = target.info();
+        let wire = wire::connect(info.addr())
+            .await
+            .map_err(|error| format!("cannot connect to {target:?}: {error}"))?;
+        // The time limit is ours (`send`), per batch.
+        let config = AsyncConnectionConfig::new().set_response_timeout(None);
+        let (connection, driver) =
+            MultiplexedConnection::new_with_config(info.redis_settings(), wire, config)
+                .await
+                .map_err(|error| format!("{target:?} refused the connection: {error}"))?;
+        let closed = Arc::new(AtomicBool::new(false));
+        let task = tokio::spawn({
+            let closed = closed.clone();
+            async move {
+                driver.await;
+                closed.store(true, Ordering::Release);
+            }
+        });
+        let driver = Arc::new(Driver { closed, task: task.abort_handle() });
+        Ok(Self { connection, driver, takes_transactions: Arc::default() })
+    }
+
+    /// Whether the connection is known to be gone.
+    pub fn is_closed(&self) -> bool {
+        self.driver.closed.load(Ordering::Acquire)
+    }
+
+    /// Whether both are the same connection.
+    pub fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.driver, &other.driver)
+    }
+
+    /// Sends the batch in one piece and waits for all of its replies, `timeout` at the longest.
+    pub async fn send(&self, batch: &Batch, timeout: Duration) -> Result<Vec<Value>, Fault> {
+        if self.is_closed() {
+            return Err(Fault::NotSent);
+        }
+        let mut connection = self.connection.clone();
+        let replies = async {
+            match batch.commands.as_slice() {
+                [command] if !batch.atomic => {
+                    connection.send_packed_command(&packed(command)).await.map(|reply| vec![reply])
+                }
+                _ => {
+                    let pipeline = packed_batch(batch);
+                    connection.send_packed_commands(&pipeline, 0, pipeline.len()).await
+                }
+            }
+        };
+        match tokio::time::timeout(timeout, replies).await {
+            Ok(Ok(replies)) => Ok(replies),
+            // The client cannot tell what was still queued from what was under way.
+            Ok(Err(_)) => Err(Fault::Lost),
+            Err(_) => Err(Fault::Timeout),
+        }
+    }
+
+    /// Whether this connection's server is known to take transactions.
+    pub fn takes_transactions(&self) -> bool {
+        self.takes_transactions.load(Ordering::Acquire)
+    }
+
+    /// Remembers that it does.
+    pub fn note_transactions(&self) {
+        self.takes_transactions.store(true, Ordering::Release);
+    }
+
+    /// Whether every command of the batch is a read, by the server's own word (`COMMAND INFO`);
+    /// `None` if it does not answer.
+    pub async fn is_read(&self, batch: &Batch, timeout: Duration) -> Option<bool> {
+        let mut names = BTreeSet::new();
+        for command in &batch.commands {
+            let name = command.name().to_ascii_lowercase();
+            // Flags of a container command (OBJECT, MEMORY, …) are its sub-commands'.
+            if let Some(word) = command.arguments().first() {
+                let sub = [name.as_slice(), b"|", &word.to_ascii_lowercase()].concat();
+                names.insert((name, Some(sub)));
+            } else {
+                names.insert((name, None));
+            }
+        }
+        let mut info = Cmd::new();
+        info.arg("COMMAND").arg("INFO");
+        for (name, sub) in &names {
+            info.arg(name).arg(sub.as_ref().unwrap_or(name));
+        }
+        let mut connection = self.connection.clone();
+        let reply = tokio::time::timeout(timeout, connection.send_packed_command(&info)).await;
+        let Value::Array(entries) = reply.ok()?.ok()? else { return Some(false) };
+        let is_read = |pair: &[Value]| pair.iter().any(is_readonly);
+        Some(entries.len() == 2 * names.len() && entries.chunks(2).all(is_read))
+    }
+}
+
+/// An entry of COMMAND INFO is `[name, arity, [flag, …], …]`, or nil for an unknown name.
+fn is_readonly(entry: &Value) -> bool {
+    let Value::Array(fields) = entry else { return false };
+    let Some(Value::Array(flags)) = fields.get(2) else { return false };
+    flags.iter().any(|flag| matches!(flag, Value::SimpleString(flag) if flag == "readonly"))
+}
+
+fn packed(command: &Command) -> Cmd {
+    let size = command.words().iter().map(Vec::len).sum();
+    let mut packed = Cmd::with_capacity(command.words().len(), size);
+    for word in command.words() {
+        packed.arg(word.as_slice());
+    }
+    packed
+}
+
+fn packed_batch(batch: &Batch) -> Pipeline {
+    let mut pipeline = Pipeline::with_capacity(batch.commands.len() + 2);
+    if batch.atomic {
+        pipeline.cmd("MULTI");
+    }
+    for command in &batch.commands {
+        pipeline.add_command(packed(command));
+    }
+    if batch.atomic {
+        pipeline.cmd("EXEC");
+    }
+    pipeline
+}

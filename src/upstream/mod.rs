@@ -1,0 +1,91 @@
+//! The way to Redis: [`Upstreams::execute`] sends a batch and brings its replies, or says honestly
+//! what may have happened to it.
+//!
+//! # What may be sent twice
+//!
+//! Only what was certainly not sent ([`Fault::NotSent`]), and what is certainly a read: every
+//! command of the batch has the `readonly` flag in the `COMMAND` table of the server it is sent to
+//! again. Everything else that was under way when a connection broke is [`Fault::Lost`].
+
+mod link;
+mod pool;
+mod push;
+mod reply_lines;
+mod wire;
+
+use std::time::Duration;
+
+use redis::Value;
+
+use crate::command::Batch;
+use crate::state::StateReceiver;
+use crate::tokens::{Target, Tenant};
+
+pub use link::Link;
+use pool::Pool;
+pub use push::{Ended, Event, Message, Subscription, Topic};
+
+/// Why a batch has no replies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fault {
+    /// Certainly not executed: the connection was gone before the batch was handed to it.
+    NotSent,
+    /// The connection broke while the batch was under way: it may have been executed.
+    Lost,
+    /// No answer in time: it may have been executed, or may still be.
+    Timeout,
+    /// Certainly not executed: every connection of its own that may be had is in use.
+    Busy,
+    /// Certainly not executed: there is no Redis to send it to. The text says what is known.
+    Down(String),
+}
+
+/// Every Redis that tokens lead to, each behind a pool that opens at the first request for it and
+/// closes after [`pool::IDLE`].
+#[derive(Debug)]
+pub struct Upstreams {
+    pools: Vec<Pool>,
+}
+
+impl Upstreams {
+    /// `state` is that of the bundled server, if the (then only) target is that one; `timeout` is
+    /// the longest wait for an answer.
+    pub fn new(targets: &[Target], state: Option<StateReceiver>, timeout: Duration) -> Self {
+        let pool = |target: &Target| Pool::new(target.clone(), state.clone(), timeout);
+        Self { pools: targets.iter().map(pool).collect() }
+    }
+
+    /// One reply per command; if atomic, one for MULTI before them and one for EXEC behind them.
+    /// A server's error is a reply, not a fault; one that refuses MULTI gives that reply alone.
+    pub async fn execute(
+        &self,
+        tenant: Tenant,
+        batch: &Batch,
+        own_connection: bool,
+    ) -> Result<Vec<Value>, Fault> {
+        self.pools[tenant.target].execute(batch, own_connection).await
+    }
+
+    /// Subscribes; returns once Redis has confirmed every topic.
+    pub async fn subscribe(
+        &self,
+        tenant: Tenant,
+        topics: Vec<Topic>,
+    ) -> Result<Subscription, Fault> {
+        self.pools[tenant.target].subscribe(topics).await
+    }
+
+    /// Closes pools that have been idle, until dropped.
+    pub async fn close_idle(&self) {
+        let mut tick = tokio::time::interval(Duration::from_secs(30));
+        loop {
+            tick.tick().await;
+            self.pools.iter().for_each(Pool::close_if_idle);
+        }
+    }
+
+    /// Closes every pool; a request that is still under way keeps its connection until its answer.
+    pub fn close(&self) {
+        self.pools.iter().for_each(Pool::close);
+    }
+}

@@ -1,0 +1,270 @@
+//! The connections to one Redis: opened when a request needs one, replaced when one is gone, closed
+//! when nobody has asked for a while.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use redis::Value;
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+use tracing::{debug, info};
+
+use super::push::{Hub, Subscription, Topic};
+use super::{Fault, Link};
+use crate::command::Batch;
+use crate::state::{State, StateReceiver};
+use crate::tokens::Target;
+
+/// An unused pool closes after this, as SRH's does.
+pub const IDLE: Duration = Duration::from_secs(15 * 60);
+
+/// How long a request waits for a Redis that is away: a restart of the bundled one (about 0.3 s) is
+/// then no more than a slow answer.
+const HOLD: Duration = Duration::from_secs(2);
+
+/// Between two attempts to connect: short beside `HOLD`, long beside the cost of an attempt.
+const RETRY: Duration = Duration::from_millis(50);
+
+#[derive(Debug)]
+pub struct Pool {
+    target: Target,
+    state: Option<StateReceiver>,
+    timeout: Duration,
+    slots: Vec<Slot>,
+    next: AtomicUsize,
+    /// Connections of their own that may exist beside the shared ones.
+    leases: Semaphore,
+    last_used: Mutex<Instant>,
+    /// Started by the first subscriber.
+    hub: OnceLock<Hub>,
+}
+
+/// The place of one shared connection.
+#[derive(Debug, Default)]
+struct Slot {
+    link: Mutex<Option<(u64, Link)>>,
+    /// Held by the one caller that connects; the others wait for it.
+    opening: tokio::sync::Mutex<()>,
+}
+
+impl Pool {
+    pub fn new(target: Target, state: Option<StateReceiver>, timeout: Duration) -> Self {
+        Self {
+            slots: (0..target.max_connections).map(|_| Slot::default()).collect(),
+            leases: Semaphore::new(target.max_connections),
+            target,
+            state,
+            timeout,
+            next: AtomicUsize::new(0),
+            last_used: Mutex::new(Instant::now()),
+            hub: OnceLock::new(),
+        }
+    }
+
+    /// Subscribes; returns once Redis has confirmed every topic.
+    pub async fn subscribe(&self, topics: Vec<Topic>) -> Result<Subscription, Fault> {
+        let start = || Hub::start(self.target.connection.clone(), self.state.clone());
+        self.hub.get_or_init(start).subscribe(topics).await.map_err(Fault::Down)
+    }
+
+    pub async fn execute(&self, batch: &Batch, own_connection: bool) -> Result<Vec<Value>, Fault> {
+        let begun = Instant::now();
+        *lock(&self.last_used) = begun;
+        let (result, used) = self.attempt(batch, own_connection).await?;
+        match result {
+            Err(Fault::Lost) => self.again_if_read(batch, begun + self.timeout).await,
+            Err(Fault::Timeout) => {
+                // The connection itself may be what does not answer: new requests get a new one,
+                // and those that wait on this one keep it.
+                self.retire(&used);
+                Err(Fault::Timeout)
+            }
+            result => result,
+        }
+    }
+
+    /// A read that was lost with its connection is sent once more; anything else stays lost.
+    /// All of it within `end`.
+    async fn again_if_read(&self, batch: &Batch, end: Instant) -> Result<Vec<Value>, Fault> {
+        let deadline = end.min(Instant::now() + HOLD);
+        loop {
+            let Ok(link) = self.link(deadline).await else { return Err(Fault::Lost) };
+            match link.is_read(batch, HOLD).await {
+                Some(true) => {
+                    debug!(redis = self.target.name, ?batch, "sending a lost read again");
+                    // On this very connection: it has just answered, so it is one to the Redis that
+                    // came after the loss.
+                    return link.send(batch, end.saturating_duration_since(Instant::now())).await;
+                }
+                Some(false) => return Err(Fault::Lost),
+                // A connection that went with the same crash but had not noticed yet.
+                None if Instant::now() < deadline => self.retire(&link),
+                None => return Err(Fault::Lost),
+            }
+        }
+    }
+
+    /// Sends once; goes on to the next connection only if the batch certainly did not leave.
+    async fn attempt(
+        &self,
+        batch: &Batch,
+        own_connection: bool,
+    ) -> Result<(Result<Vec<Value>, Fault>, Link), Fault> {
+        let deadline = Instant::now() + HOLD.min(self.timeout);
+        let _lease = match own_connection {
+            true => Some(
+                tokio::time::timeout_at(deadline, self.leases.acquire())
+                    .await
+                    .map_err(|_| Fault::Busy)?
+                    .map_err(|_| Fault::Busy)?,
+            ),
+            false => None,
+        };
+        loop {
+            let link = match own_connection {
+                true => self.open(deadline).await?.1,
+                false => self.link(deadline).await?,
+            };
+            if batch.atomic && !link.takes_transactions() {
+                match self.refusal_of_transactions(&link, deadline).await {
+                    Ok(None) => {}
+                    Ok(Some(refusal)) => return Ok((Ok(vec![refusal]), link)),
+                    Err(Fault::NotSent) if Instant::now() < deadline => continue,
+                    Err(fault) => return Err(fault),
+                }
+            }
+            match link.send(batch, self.timeout).await {
+                Err(Fault::NotSent) if Instant::now() < deadline => {}
+                result => return Ok((result, link)),
+            }
+        }
+    }
+
+    /// A server that refuses MULTI would execute what is sent behind it, command by command; so it is
+    /// asked with an empty transaction before the first one on each connection. Not on that very
+    /// connection: one that takes MULTI but not EXEC would leave it queueing everybody's commands.
+    /// A refusal is not remembered, since a busy server refuses too.
+    async fn refusal_of_transactions(
+        &self,
+        link: &Link,
+        deadline: Instant,
+    ) -> Result<Option<Value>, Fault> {
+        let (_, own) = self.open(deadline).await?;
+        let empty = Batch { commands: Vec::new(), atomic: true };
+        // Whatever became of it, nothing of the batch itself has left yet.
+        let replies = own.send(&empty, HOLD).await.map_err(|_| Fault::NotSent)?;
+        let refusal = replies.into_iter().find(|reply| matches!(reply, Value::ServerError(_)));
+        if refusal.is_none() {
+            link.note_transactions();
+        }
+        Ok(refusal)
+    }
+
+    /// A shared connection to the Redis of this moment.
+    async fn link(&self, deadline: Instant) -> Result<Link, Fault> {
+        let slot = &self.slots[self.next.fetch_add(1, Ordering::Relaxed) % self.slots.len()];
+        if let Some(link) = slot.usable(self.epoch()) {
+            return Ok(link);
+        }
+        let down = |_| self.down("cannot be reached");
+        let _opening =
+            tokio::time::timeout_at(deadline, slot.opening.lock()).await.map_err(down)?;
+        if let Some(link) = slot.usable(self.epoch()) {
+            return Ok(link);
+        }
+        let (epoch, link) = self.open(deadline).await?;
+        *lock(&slot.link) = Some((epoch, link.clone()));
+        Ok(link)
+    }
+
+    /// A new connection, tried for until the deadline.
+    async fn open(&self, deadline: Instant) -> Result<(u64, Link), Fault> {
+        let mut last_error = None;
+        loop {
+            let epoch = self.ready(deadline).await?;
+            let attempt = tokio::time::timeout_at(deadline, Link::open(&self.target.connection));
+            let error = match attempt.await {
+                Ok(Ok(link)) => {
+                    debug!(redis = self.target.name, "connected");
+                    return Ok((epoch, link));
+                }
+                Ok(Err(error)) => error,
+                // What the attempts before this one have met says more than that time was up.
+                Err(_) => last_error
+                    .unwrap_or_else(|| format!("{:?} does not answer", self.target.connection)),
+            };
+            if Instant::now() + RETRY >= deadline {
+                info!(redis = self.target.name, error, "no connection to Redis");
+                return Err(Fault::Down(error));
+            }
+            last_error = Some(error);
+            tokio::time::sleep(RETRY).await;
+        }
+    }
+
+    /// The epoch of the Redis that is ready now; an external one has only one.
+    fn epoch(&self) -> Option<u64> {
+        let Some(state) = &self.state else { return Some(0) };
+        match &*state.borrow() {
+            State::Ready { epoch, .. } => Some(*epoch),
+            _ => None,
+        }
+    }
+
+    /// Waits until Redis is ready.
+    async fn ready(&self, deadline: Instant) -> Result<u64, Fault> {
+        loop {
+            if let Some(epoch) = self.epoch() {
+                return Ok(epoch);
+            }
+            let Some(mut state) = self.state.clone() else { return Ok(0) };
+            let ready = state.wait_for(|state| matches!(state, State::Ready { .. }));
+            if !matches!(tokio::time::timeout_at(deadline, ready).await, Ok(Ok(_))) {
+                return Err(self.down("is not ready"));
+            }
+        }
+    }
+
+    fn down(&self, what: &str) -> Fault {
+        match &self.state {
+            Some(state) => Fault::Down(format!("Redis is {}", *state.borrow())),
+            None => Fault::Down(format!("{:?} {what}", self.target.connection)),
+        }
+    }
+
+    fn retire(&self, link: &Link) {
+        for slot in &self.slots {
+            let mut current = lock(&slot.link);
+            if current.as_ref().is_some_and(|(_, current)| current.is(link)) {
+                *current = None;
+            }
+        }
+    }
+
+    pub fn close_if_idle(&self) {
+        if lock(&self.last_used).elapsed() >= IDLE {
+            self.close();
+        }
+    }
+
+    pub fn close(&self) {
+        let closed = self.slots.iter().filter(|slot| lock(&slot.link).take().is_some()).count();
+        if closed > 0 {
+            debug!(redis = self.target.name, connections = closed, "pool closed");
+        }
+    }
+}
+
+impl Slot {
+    fn usable(&self, epoch: Option<u64>) -> Option<Link> {
+        let link = lock(&self.link);
+        let (opened_in, link) = link.as_ref()?;
+        (Some(*opened_in) == epoch && !link.is_closed()).then(|| link.clone())
+    }
+}
+
+/// A panic elsewhere cannot leave these values half-written.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
