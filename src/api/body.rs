@@ -1,0 +1,122 @@
+//! A request's body, whole, within its bounds.
+
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::http::HeaderMap;
+use axum::http::header::EXPECT;
+use http_body_util::BodyExt;
+use hyper::body::Body as _;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::Context;
+use super::error::ApiError;
+
+/// A body that is too large is read and thrown away up to this many times the limit: a client that
+/// only reads the answer after it has sent everything then sees the error instead of a reset.
+const DISCARD: u64 = 4;
+
+/// And for this long at most.
+const DISCARD_TIME: Duration = Duration::from_secs(5);
+
+/// Reads the body. Each pause of the client and the size are bounded.
+pub async fn read(
+    context: &Context,
+    headers: &HeaderMap,
+    mut body: Body,
+) -> Result<Bytes, ApiError> {
+    let limit = context.max_body;
+    if let Some(announced) = body.size_hint().exact()
+        && announced > limit as u64
+    {
+        // A client that asks first is answered before it sends anything.
+        if !headers.contains_key(EXPECT) {
+            discard(context, body, 0).await;
+        }
+        return Err(ApiError::TooLarge { limit, actual: announced });
+    }
+    let mut whole = Whole::Nothing;
+    while let Some(bytes) = next(context, &mut body).await? {
+        let length = whole.len() + bytes.len();
+        if length > limit {
+            drop(whole);
+            let actual = discard(context, body, length as u64).await;
+            return Err(ApiError::TooLarge { limit, actual });
+        }
+        whole = whole.and(bytes, body.size_hint().lower() as usize);
+    }
+    Ok(whole.into())
+}
+
+/// What has arrived: the usual request is one frame, which need not be copied.
+enum Whole {
+    Nothing,
+    Frame(Bytes),
+    Frames(Vec<u8>),
+}
+
+impl Whole {
+    fn len(&self) -> usize {
+        match self {
+            Self::Nothing => 0,
+            Self::Frame(bytes) => bytes.len(),
+            Self::Frames(bytes) => bytes.len(),
+        }
+    }
+
+    /// `to_come`: bytes that are announced behind this frame.
+    fn and(self, frame: Bytes, to_come: usize) -> Self {
+        match self {
+            Self::Nothing => Self::Frame(frame),
+            Self::Frame(first) => {
+                let mut bytes = Vec::with_capacity(first.len() + frame.len() + to_come);
+                bytes.extend_from_slice(&first);
+                bytes.extend_from_slice(&frame);
+                Self::Frames(bytes)
+            }
+            Self::Frames(mut bytes) => {
+                bytes.extend_from_slice(&frame);
+                Self::Frames(bytes)
+            }
+        }
+    }
+}
+
+impl From<Whole> for Bytes {
+    fn from(whole: Whole) -> Self {
+        match whole {
+            Whole::Nothing => Self::new(),
+            Whole::Frame(bytes) => bytes,
+            Whole::Frames(bytes) => bytes.into(),
+        }
+    }
+}
+
+/// The next bytes; trailers are passed over. A client that went away is one that timed out: nobody
+/// will read the answer.
+async fn next(context: &Context, body: &mut Body) -> Result<Option<Bytes>, ApiError> {
+    loop {
+        match timeout(context.body_pause, body.frame()).await {
+            Ok(Some(Ok(frame))) => {
+                if let Ok(bytes) = frame.into_data() {
+                    return Ok(Some(bytes));
+                }
+            }
+            Ok(None) => return Ok(None),
+            Ok(Some(Err(_))) | Err(_) => return Err(ApiError::BodyTimeout),
+        }
+    }
+}
+
+/// Reads on without keeping anything; returns how many bytes came in all, `read` before included.
+async fn discard(context: &Context, mut body: Body, mut read: u64) -> u64 {
+    let most = (context.max_body as u64).saturating_mul(DISCARD);
+    let deadline = Instant::now() + DISCARD_TIME;
+    while read < most {
+        match timeout_at(deadline, body.frame()).await {
+            Ok(Some(Ok(frame))) => read += frame.data_ref().map_or(0, |bytes| bytes.len() as u64),
+            _ => break,
+        }
+    }
+    read
+}

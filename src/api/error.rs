@@ -1,0 +1,154 @@
+//! Errors as HTTP: the only place that names status codes.
+
+use axum::body::Body;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderValue, Response, StatusCode};
+use axum::response::IntoResponse;
+
+use crate::command::ParseError;
+use crate::reply;
+use crate::tokens::Denied;
+use crate::upstream::Fault;
+
+/// Why a request has no result.
+#[derive(Debug)]
+pub enum ApiError {
+    /// The token is missing or wrong, or nobody has set one.
+    Denied(Denied),
+    /// The body or path holds no command.
+    Parse(ParseError),
+    /// The request as a whole was refused; the text is the answer's `error`.
+    Refused(String),
+    /// The body is larger than `limit` bytes.
+    TooLarge { limit: usize, actual: u64 },
+    /// The body did not arrive.
+    BodyTimeout,
+    /// Redis did not answer.
+    Fault(Fault),
+}
+
+impl From<Denied> for ApiError {
+    fn from(denied: Denied) -> Self {
+        Self::Denied(denied)
+    }
+}
+
+impl From<ParseError> for ApiError {
+    fn from(error: ParseError) -> Self {
+        Self::Parse(error)
+    }
+}
+
+impl From<Fault> for ApiError {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+impl ApiError {
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::Denied(Denied::Unknown) => StatusCode::UNAUTHORIZED,
+            Self::Denied(Denied::NoneConfigured) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Parse(_) | Self::Refused(_) | Self::TooLarge { .. } => StatusCode::BAD_REQUEST,
+            Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
+            Self::Fault(Fault::Timeout) => StatusCode::GATEWAY_TIMEOUT,
+            Self::Fault(_) => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    fn text(&self) -> String {
+        match self {
+            // Upstash's own text, as its clients have seen it.
+            Self::Denied(Denied::Unknown) => "WRONGPASS invalid or missing auth token. See \
+                https://docs.upstash.com/redis/troubleshooting/http_unauthorized for details."
+                .into(),
+            Self::Denied(Denied::NoneConfigured) => {
+                "ERR no token is set: open the Space's Settings, Variables and secrets, add a \
+                 secret named SRH_TOKEN, and use its value as the token"
+                    .into()
+            }
+            Self::Parse(error) => error.to_string(),
+            Self::Refused(text) => text.clone(),
+            Self::TooLarge { limit, actual } => {
+                format!(
+                    "ERR max request size exceeded. Limit: {limit} bytes, Actual: {actual} bytes"
+                )
+            }
+            Self::BodyTimeout => "ERR the request body did not arrive in time".into(),
+            Self::Fault(Fault::NotSent) => {
+                "ERR the connection to Redis broke; the command was not sent. Try again".into()
+            }
+            Self::Fault(Fault::Lost) => "ERR outcome unknown: the connection to Redis broke \
+                before its answer; the command may or may not have been executed"
+                .into(),
+            Self::Fault(Fault::Timeout) => "ERR outcome unknown: Redis did not answer in time \
+                (PKV_TIMEOUT); the command may or may not have been executed"
+                .into(),
+            Self::Fault(Fault::Busy) => {
+                "ERR too many commands that need a connection of their own; try again".into()
+            }
+            Self::Fault(Fault::Down(what)) => {
+                format!("ERR Redis is not available: {what}. The command was not sent; try again")
+            }
+        }
+    }
+
+    /// A second after which trying again is safe and may help.
+    fn may_be_retried(&self) -> bool {
+        matches!(self, Self::Fault(Fault::NotSent | Fault::Busy | Fault::Down(_)))
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response<Body> {
+        let mut out = Vec::new();
+        reply::write_error(&mut out, &self.text());
+        let mut response = json(out);
+        *response.status_mut() = self.status();
+        if self.may_be_retried() {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
+    }
+}
+
+/// 200 with a JSON body.
+pub fn json(body: impl Into<Body>) -> Response<Body> {
+    let mut response = Response::new(body.into());
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// 200 with Server-Sent Events.
+pub fn event_stream(body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    // nginx would hold events back otherwise.
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    response
+}
+
+/// 400 with a JSON body: Redis's error to a single command.
+pub fn command_failed(body: Vec<u8>) -> Response<Body> {
+    let mut response = json(body);
+    *response.status_mut() = StatusCode::BAD_REQUEST;
+    response
+}
+
+/// 503 with a JSON body.
+pub fn not_ready(body: String) -> Response<Body> {
+    let mut response = json(body);
+    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    response
+}
+
+/// 405 with an empty body, as Upstash answers DELETE, PATCH and the like.
+pub fn method_not_allowed() -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+    response
+}

@@ -1,0 +1,63 @@
+//! Upstash's REST API over HTTP: routes, authentication, bodies in, JSON out.
+//!
+//! Promises: every answer that is not empty is JSON, or a stream of events; every answer carries
+//! CORS headers and a sync token, but for those to what is no HTTP; a request's body and each pause
+//! in it are bounded. Leaves to others: what Redis does.
+
+mod auth;
+mod body;
+mod error;
+mod execute;
+mod health;
+mod manners;
+mod server;
+mod stream;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::middleware;
+use axum::routing::{any, get};
+
+use crate::dialect::Dialect;
+use crate::state::StateReceiver;
+use crate::stop::Stop;
+use crate::tokens::Tokens;
+use crate::upstream::Upstreams;
+
+pub use server::{listen, serve};
+
+/// What every request needs.
+#[derive(Debug)]
+pub struct Context {
+    /// Who may ask for what.
+    pub tokens: Tokens,
+    /// Upstash's words for Redis's.
+    pub dialect: Dialect,
+    /// The way to Redis.
+    pub upstreams: Arc<Upstreams>,
+    /// The bundled server's state, if there is one.
+    pub state: Option<StateReceiver>,
+    /// Streams end with it.
+    pub stop: Stop,
+    /// Largest request body, in bytes.
+    pub max_body: usize,
+    /// Longest pause of a client that sends its body.
+    pub body_pause: Duration,
+}
+
+/// All routes. A path that is none of the fixed ones is a command.
+pub fn router(context: Arc<Context>) -> Router {
+    Router::new()
+        .route("/", any(execute::root))
+        .route("/health", get(health::health))
+        .route("/ready", get(health::ready))
+        .route("/pipeline", any(execute::pipeline))
+        .route("/pipeline/", any(execute::pipeline))
+        .route("/multi-exec", any(execute::transaction))
+        .route("/multi-exec/", any(execute::transaction))
+        .fallback(execute::path_command)
+        .layer(middleware::from_fn(manners::apply))
+        .with_state(context)
+}
