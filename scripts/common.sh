@@ -1,0 +1,52 @@
+# shellcheck shell=bash
+# Sourced by the scripts beside it, never run: where the project is, how to
+# speak, and the things that more than one of them needs to have installed.
+# Everything it says goes to stderr, because stdout belongs to the scripts.
+
+root=$(CDPATH='' cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+
+# Cargo takes a relative target directory from where it is called; the scripts
+# change directory, the caller's meaning must not change with it.
+case ${CARGO_TARGET_DIR:=$root/target} in
+  /*) ;;
+  *) CARGO_TARGET_DIR=$PWD/$CARGO_TARGET_DIR ;;
+esac
+export CARGO_TARGET_DIR
+
+say() { printf 'pkv: %s\n' "$*" >&2; }
+
+die() {
+  say "$@"
+  exit 1
+}
+
+# apt_install PACKAGE...: installs them, or fails where there is no apt-get or
+# no way to become root.
+apt_install() {
+  local as_root=(env)
+  type -P apt-get >/dev/null || return 1
+  if [ "$(id -u)" -ne 0 ]; then
+    type -P sudo >/dev/null || return 1
+    as_root=(sudo env)
+  fi
+  say "installing $* (apt-get)"
+  # A third-party repository that fails to update is no reason to stop: whether
+  # the packages can be had is for the install to tell.
+  "${as_root[@]}" apt-get -qq update </dev/null >&2 || true
+  "${as_root[@]}" DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 \
+    install -y --no-install-recommends "$@" </dev/null >/dev/null
+}
+
+# Rust and a linker for it.
+need_rust() {
+  # rustup's installer changes PATH for the next login only.
+  if ! type -P cargo >/dev/null && [ -x "${CARGO_HOME:-${HOME:-}/.cargo}/bin/cargo" ]; then
+    PATH=${CARGO_HOME:-${HOME:-}/.cargo}/bin:$PATH
+  fi
+  type -P cargo >/dev/null ||
+    die "no cargo found: install Rust with rustup (https://rustup.rs), then run this again"
+  if ! type -P cc >/dev/null; then
+    apt_install gcc libc6-dev ||
+      die "no C compiler found, Rust needs one to link: install gcc and the C library's headers (Debian: gcc libc6-dev; macOS: xcode-select --install)"
+  fi
+}

@@ -1,0 +1,4 @@
+//! Where Upstash differs from Redis, over real HTTP.
+
+mod key_locking;
+mod simple;

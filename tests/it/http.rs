@@ -1,0 +1,10 @@
+//! What goes over the wire: requests as clients write them, answers as clients read them.
+
+mod answers;
+mod arguments;
+mod auth;
+mod batches;
+mod connections;
+mod headers;
+mod refused;
+mod scripts;

@@ -1,0 +1,108 @@
+//! What is asked without a token, and how one connection carries many requests.
+
+use serde_json::json;
+
+use crate::support::raw_http::{Connection, request};
+use crate::support::{Pkv, eventually, result};
+
+#[tokio::test]
+async fn greeting_and_probes_need_no_token() {
+    let pkv = Pkv::start();
+    let greeting = pkv.get("/").await;
+    assert_eq!((greeting.status, &greeting.body["name"]), (200, &json!("pkv")));
+    assert_eq!(pkv.get("/health").await.status, 200);
+    let ready = pkv.get("/ready").await;
+    assert_eq!((ready.status, &ready.body["state"]), (200, &json!("ready")));
+    // A wrong token is no obstacle either: probes may send any.
+    let request = pkv.request("GET", "/ready").bearer_auth("wrong");
+    assert_eq!(pkv.send(request).await.unwrap().status, 200);
+    for path in ["/", "/health", "/ready"] {
+        let head = pkv.send(pkv.request("HEAD", path)).await.unwrap();
+        assert_eq!((head.status, head.body), (200, json!(null)), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn one_connection_carries_many_requests_and_their_answers_in_order() {
+    let pkv = Pkv::start();
+    let mut connection = Connection::open(&pkv).await;
+    // One after the other, errors included: none of them closes the connection.
+    for (method, target, body, status) in [
+        ("POST", "/", &br#"["SET","k","v"]"#[..], 200),
+        ("POST", "/", b"{}", 400),
+        ("GET", "/get/k", b"", 200),
+        ("DELETE", "/get/k", b"", 405),
+        ("POST", "/", br#"["BLPOP","k",0]"#, 400),
+        ("OPTIONS", "/", b"", 200),
+        ("GET", "/get/k?_token=wrong", b"", 401),
+        ("GET", "/get/k", b"", 200),
+    ] {
+        let answer = connection.exchange(&request(&pkv, method, target, "", body)).await;
+        assert_eq!(answer.status, status, "{method} {target}");
+    }
+
+    // All at once: the slow one first, and yet it is answered first.
+    let slow = br#"["EVAL","for i=1,3000000 do end return 'slow'",0]"#;
+    let mut bytes = request(&pkv, "POST", "/", "", slow);
+    for number in 0..100 {
+        match number % 3 {
+            0 => bytes.extend(request(&pkv, "GET", &format!("/echo/{number}"), "", b"")),
+            1 => bytes.extend(request(&pkv, "POST", "/echo", "", number.to_string().as_bytes())),
+            _ => {
+                let body = json!(["ECHO", number]).to_string();
+                bytes.extend(request(&pkv, "POST", "/", "", body.as_bytes()));
+            }
+        }
+    }
+    connection.send(&bytes).await;
+    assert_eq!(connection.answer().await.json(), json!({ "result": "slow" }));
+    for number in 0..100 {
+        let answer = connection.answer().await;
+        assert_eq!(answer.json(), json!({ "result": number.to_string() }));
+    }
+
+    // A client that wants no more says so, and gets its answer first.
+    let last = request(&pkv, "GET", "/get/k", "Connection: close\r\n", b"");
+    assert_eq!(connection.exchange(&last).await.json(), json!({ "result": "v" }));
+    assert!(connection.try_answer().await.is_err(), "the connection stayed open");
+}
+
+#[tokio::test]
+async fn http_2_without_tls_is_spoken_to_those_who_know() {
+    let pkv = Pkv::start();
+    let client = reqwest::Client::builder().http2_prior_knowledge().build().unwrap();
+    let ask = async |number: u32| {
+        let request = client.get(format!("{}/echo/{number}", pkv.url)).bearer_auth(&pkv.token);
+        let response = request.send().await.unwrap();
+        assert_eq!(response.version(), reqwest::Version::HTTP_2);
+        assert!(response.headers().contains_key("upstash-sync-token"));
+        (number, response.json::<serde_json::Value>().await.unwrap())
+    };
+    for (number, json) in futures_util::future::join_all((0..50).map(ask)).await {
+        assert_eq!(json, json!({ "result": number.to_string() }));
+    }
+}
+
+#[tokio::test]
+async fn wait_speaks_of_its_own_writes_and_holds_up_nobody() {
+    let pkv = Pkv::start_with(&[("SRH_MAX_CONNECTIONS", "1")]);
+    assert_eq!(result(pkv.run(json!(["WAIT", 0, 0])).await), 0);
+    let pipeline = pkv.post("/pipeline", json!([["SET", "k", "v"], ["WAIT", 0, 0], ["GET", "k"]]));
+    assert_eq!(
+        pipeline.await.unwrap().body,
+        json!([{ "result": "OK" }, { "result": 0 }, { "result": "v" }])
+    );
+
+    // It waits for a replica that there is none of, beside the only shared connection.
+    let waiting = pkv.request("GET", "/wait/1/5000").bearer_auth(&pkv.token);
+    let waiting = tokio::spawn(waiting.send());
+    let limit = std::time::Duration::from_secs(3);
+    eventually("WAIT blocks its connection", limit, async || {
+        let info = result(pkv.run(json!(["INFO", "clients"])).await);
+        info.as_str().unwrap().contains("blocked_clients:1")
+    })
+    .await;
+    assert_eq!(result(pkv.run(json!(["GET", "k"])).await), "v");
+    assert!(!waiting.is_finished(), "the GET above was not answered beside it");
+    waiting.abort();
+}

@@ -1,0 +1,15 @@
+//! The real binary in front of a real redis-server, over real HTTP. The modules mirror `src/`; each
+//! test has a private directory and free ports, and polls with a deadline instead of sleeping.
+
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod bad_input;
+mod dialect;
+mod http;
+mod layout;
+mod start;
+mod streams;
+mod supervisor;
+mod support;
+mod upstream;
+mod vectors;

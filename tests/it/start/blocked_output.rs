@@ -1,0 +1,60 @@
+//! Nobody reads what pkv says: it serves and stops all the same.
+
+use std::fs::File;
+use std::io::Write;
+use std::os::fd::OwnedFd;
+use std::process::Stdio;
+use std::time::Duration;
+
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::{Pid, pipe};
+
+use super::Running;
+use crate::support::{Pkv, TOKEN, eventually, free_port};
+
+/// A pipe that takes nothing more, and its other end.
+fn full_pipe() -> (OwnedFd, OwnedFd) {
+    let (read, write) = pipe().unwrap();
+    fcntl(&write, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).unwrap();
+    let mut file = File::from(write.try_clone().unwrap());
+    while file.write(&[b'x'; 4096]).is_ok() {}
+    while file.write(b"x").is_ok() {}
+    fcntl(&write, FcntlArg::F_SETFL(OFlag::empty())).unwrap();
+    (read, write)
+}
+
+#[tokio::test]
+async fn blocked_stdout_or_stderr_stops_neither_the_service_nor_the_stop() {
+    for (stdout, stderr) in [(true, false), (false, true)] {
+        let dir = tempfile::tempdir().unwrap();
+        let port = free_port();
+        let (_stdout, full_out) = full_pipe();
+        let (_stderr, full_err) = full_pipe();
+        let or_null = |blocked: bool, full: OwnedFd| match blocked {
+            true => Stdio::from(full),
+            false => Stdio::null(),
+        };
+        let process = Pkv::command(dir.path(), &[("SRH_PORT", &port.to_string())])
+            .stdout(or_null(stdout, full_out))
+            .stderr(or_null(stderr, full_err))
+            .spawn()
+            .unwrap();
+        let pid = Pid::from_raw(process.id() as i32);
+        let mut running = Running(process);
+        let client = reqwest::Client::new();
+        let answers = || async {
+            let url = format!("http://127.0.0.1:{port}/incr/n?_token={TOKEN}");
+            let request = client.get(url).timeout(Duration::from_secs(3));
+            request.send().await.is_ok_and(|response| response.status() == 200)
+        };
+        eventually("it serves", Duration::from_secs(20), answers).await;
+        // A restart says many a line, and changes the state that everybody waits on.
+        let redis = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
+        kill(Pid::from_raw(redis.trim().parse().unwrap()), Signal::SIGKILL).unwrap();
+        eventually("it serves again", Duration::from_secs(20), answers).await;
+        kill(pid, Signal::SIGTERM).unwrap();
+        let status = running.ended(Duration::from_secs(9)).await;
+        assert!(status.success(), "{status}");
+    }
+}

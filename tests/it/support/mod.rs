@@ -1,0 +1,26 @@
+//! What every test needs: a pkv of its own, a Redis of its own, a way to ask.
+
+mod fake_redis;
+mod pkv;
+pub mod raw_http;
+mod redis_server;
+
+use std::future::Future;
+use std::time::{Duration, Instant};
+
+pub use fake_redis::{Act, FakeRedis};
+pub use pkv::{Pkv, Reply, TOKEN, items, result};
+pub use redis_server::{RedisServer, free_port};
+
+/// Polls until `what` is so; panics after `limit`.
+pub async fn eventually<F: Future<Output = bool>>(
+    what: &str,
+    limit: Duration,
+    mut is_so: impl FnMut() -> F,
+) {
+    let deadline = Instant::now() + limit;
+    while !is_so().await {
+        assert!(Instant::now() < deadline, "not within {limit:?}: {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}

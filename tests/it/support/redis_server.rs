@@ -1,0 +1,60 @@
+//! A redis-server that pkv did not start.
+
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use super::eventually;
+
+/// Killed on drop; keeps nothing.
+pub struct RedisServer {
+    process: Child,
+    pub port: u16,
+}
+
+/// A port that was free a moment ago.
+pub fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+impl RedisServer {
+    pub async fn start(arguments: &[&str]) -> Self {
+        Self::start_at(free_port(), arguments).await
+    }
+
+    pub async fn start_at(port: u16, arguments: &[&str]) -> Self {
+        let server = std::env::var("PKV_REDIS_SERVER").unwrap_or("redis-server".into());
+        let process = Command::new(server)
+            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""])
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let server = Self { process, port };
+        eventually("Redis answers", Duration::from_secs(10), || async {
+            let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)).await else {
+                return false;
+            };
+            let mut answer = [0; 1];
+            stream.write_all(b"PING\r\n").await.is_ok()
+                && stream.read_exact(&mut answer).await.is_ok()
+        })
+        .await;
+        server
+    }
+
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+}
+
+impl Drop for RedisServer {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
