@@ -12,6 +12,7 @@
 //! | [`data_dir`] | where its files are |
 //! | [`command`] | what a request asks for: parsing, and which commands may be sent |
 //! | [`dialect`] | where Upstash differs from Redis |
+//! | [`engine`] | which server answers |
 //! | [`upstream`] | the way to Redis, and what may have happened on it |
 //! | [`reply`] | Redis replies as JSON |
 //! | [`api`] | HTTP |
@@ -32,6 +33,7 @@ pub mod command;
 pub mod config;
 pub mod data_dir;
 pub mod dialect;
+pub mod engine;
 pub mod logging;
 pub mod reply;
 pub mod secret;

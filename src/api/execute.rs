@@ -13,7 +13,8 @@ use super::{Context, auth, body, health, stream};
 use crate::command::body::{parse_command, parse_pipeline};
 use crate::command::policy::{self, Policy};
 use crate::command::{Batch, Command, path};
-use crate::dialect::{Answer as Translation, Reply};
+use crate::dialect::{Answer as Translation, Listener, Reply};
+use crate::engine::Engine;
 use crate::reply::{self, Encoding};
 use crate::tokens::Tenant;
 
@@ -31,6 +32,11 @@ impl Asked {
     /// Who pkv is to the Redis that is asked.
     fn own_user<'a>(&self, context: &'a Context) -> &'a str {
         context.tokens.targets()[self.tenant.target].connection.user()
+    }
+
+    /// Whom the commands are for.
+    fn listener<'a>(&self, engine: &'a Engine) -> Listener<'a> {
+        Listener { engine, runs_scripts: true }
     }
 }
 
@@ -60,6 +66,8 @@ pub async fn path_command(State(context): State<Arc<Context>>, request: Request)
 pub async fn pipeline(State(context): State<Arc<Context>>, request: Request) -> Answer {
     let asked = receive(&context, request).await?;
     let lines = parse_pipeline(&asked.body)?;
+    let engine = context.upstreams.engine(asked.tenant).await?;
+    let listener = asked.listener(&engine);
     let mut batch = Batch { commands: Vec::with_capacity(lines.len()), atomic: false };
     let mut own_connection = false;
     // For each line the text that takes its place in the answer, if it is not sent.
@@ -71,9 +79,7 @@ pub async fn pipeline(State(context): State<Arc<Context>>, request: Request) -> 
                 Policy::Refuse(text) => Err(text),
                 policy => {
                     own_connection |= policy == Policy::Lease;
-                    let (command, translation) = context.dialect.translate(command);
-                    batch.commands.push(command);
-                    Ok(translation)
+                    Ok(context.dialect.translate(command, listener, &mut batch.commands))
                 }
             },
         };
@@ -83,7 +89,8 @@ pub async fn pipeline(State(context): State<Arc<Context>>, request: Request) -> 
         true => Vec::new(),
         false => context.upstreams.execute(asked.tenant, &batch, own_connection).await?,
     };
-    let mut answered = batch.commands.iter().zip(replies);
+    let mut sent = batch.commands.as_slice();
+    let mut replies = replies.into_iter();
     let mut out = vec![b'['];
     for answer in answers {
         if out.len() > 1 {
@@ -91,11 +98,8 @@ pub async fn pipeline(State(context): State<Arc<Context>>, request: Request) -> 
         }
         match answer {
             Err(text) => reply::write_error(&mut out, &text),
-            // One reply per command that was sent, so there is one for each line left.
             Ok(translation) => {
-                if let Some((command, value)) = answered.next() {
-                    write_item(&mut out, &translation.to(command, value), asked.encoding);
-                }
+                write_item(&mut out, &translation.next(&mut sent, &mut replies), asked.encoding);
             }
         }
     }
@@ -107,6 +111,8 @@ pub async fn pipeline(State(context): State<Arc<Context>>, request: Request) -> 
 pub async fn transaction(State(context): State<Arc<Context>>, request: Request) -> Answer {
     let asked = receive(&context, request).await?;
     let lines: Vec<Command> = parse_pipeline(&asked.body)?.into_iter().collect::<Result<_, _>>()?;
+    let engine = context.upstreams.engine(asked.tenant).await?;
+    let listener = asked.listener(&engine);
     let mut own_connection = false;
     let mut batch = Batch { commands: Vec::with_capacity(lines.len()), atomic: true };
     let mut translations = Vec::with_capacity(lines.len());
@@ -115,42 +121,42 @@ pub async fn transaction(State(context): State<Arc<Context>>, request: Request) 
             Policy::Refuse(text) => return Err(ApiError::Refused(text)),
             policy => own_connection |= policy == Policy::Lease,
         }
-        let (command, translation) = context.dialect.translate(command);
-        batch.commands.push(command);
-        translations.push(translation);
+        translations.push(context.dialect.translate(command, listener, &mut batch.commands));
     }
     let mut replies = context.upstreams.execute(asked.tenant, &batch, own_connection).await?;
     // MULTI's reply, one `QUEUED` or error per command, EXEC's reply.
     let exec = replies.pop().unwrap_or(Value::Nil);
-    let queued = batch.commands.iter().zip(&translations);
     let Value::Array(results) = exec else {
-        return Err(ApiError::Refused(why_discarded(queued, replies, exec)));
+        let reason = why_discarded(&batch.commands, &translations, replies, exec);
+        return Err(ApiError::Refused(reason));
     };
+    let mut sent = batch.commands.as_slice();
+    let mut results = results.into_iter();
     let mut out = vec![b'['];
-    for ((command, translation), result) in queued.zip(results) {
+    for translation in translations {
         if out.len() > 1 {
             out.push(b',');
         }
-        write_item(&mut out, &translation.to(command, result), asked.encoding);
+        write_item(&mut out, &translation.next(&mut sent, &mut results), asked.encoding);
     }
     out.push(b']');
     Ok(error::json(out))
 }
 
 /// The first command that was not queued says more than EXEC's "because of previous errors".
-fn why_discarded<'a>(
-    sent: impl Iterator<Item = (&'a Command, &'a Translation)>,
+fn why_discarded(
+    mut sent: &[Command],
+    translations: &[Translation],
     mut replies: Vec<Value>,
     exec: Value,
 ) -> String {
-    let queued = replies.split_off(replies.len().min(1));
-    let first =
-        queued.into_iter().zip(sent).find_map(|(reply, (command, translation))| match translation
-            .to(command, reply)
-        {
-            Reply::Error(text) => Some(text),
-            Reply::Value(_) => None,
-        });
+    let mut queued = replies.split_off(replies.len().min(1)).into_iter();
+    let first = translations.iter().find_map(|translation| {
+        match translation.next_queued(&mut sent, &mut queued) {
+            Some(Reply::Error(text)) => Some(text),
+            _ => None,
+        }
+    });
     let multi = || {
         replies.iter().chain([&exec]).find_map(|reply| match reply {
             Value::ServerError(error) => Some(reply::error_text(error).into_owned()),
@@ -182,13 +188,15 @@ async fn run_one(context: &Context, asked: &Asked, command: Command) -> Answer {
         Policy::Refuse(text) => return Err(ApiError::Refused(text)),
         policy => policy == Policy::Lease,
     };
-    let (command, translation) = context.dialect.translate(command);
-    let batch = Batch { commands: vec![command], atomic: false };
-    let mut replies = context.upstreams.execute(asked.tenant, &batch, own_connection).await?;
-    let (Some(value), []) = (replies.pop(), replies.as_slice()) else {
-        return Err(ApiError::Refused("ERR Redis answered with more than one reply".into()));
+    let engine = context.upstreams.engine(asked.tenant).await?;
+    let mut batch = Batch { commands: Vec::with_capacity(1), atomic: false };
+    let listener = asked.listener(&engine);
+    let translation = context.dialect.translate(command, listener, &mut batch.commands);
+    let replies = match batch.commands.is_empty() {
+        true => Vec::new(),
+        false => context.upstreams.execute(asked.tenant, &batch, own_connection).await?,
     };
-    let reply = translation.to(&batch.commands[0], value);
+    let reply = translation.next(&mut batch.commands.as_slice(), &mut replies.into_iter());
     let mut out = Vec::new();
     write_item(&mut out, &reply, asked.encoding);
     Ok(match reply {

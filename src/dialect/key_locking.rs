@@ -12,7 +12,7 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use sha1::{Digest, Sha1};
 
-use super::Betrayed;
+use super::{Meaning, Sent, Translation};
 use crate::command::Command;
 
 const FLAG: &str = "allow-key-locking";
@@ -30,7 +30,7 @@ pub struct Aliases(RwLock<HashMap<Sha1Hex, Sha1Hex>>);
 
 impl Aliases {
     /// Takes the flag out of scripts and puts Redis's digests in the place of callers'.
-    pub(super) fn rewrite(&self, command: Command) -> (Command, Betrayed) {
+    pub(super) fn rewrite(&self, command: Command) -> Translation {
         let name = command.name().to_ascii_uppercase();
         let subcommand = command.arguments().first().map(|word| word.to_ascii_uppercase());
         let command = match (name.as_slice(), subcommand.as_deref()) {
@@ -38,7 +38,8 @@ impl Aliases {
             (b"EVALSHA" | b"EVALSHA_RO", Some(_)) => self.digests(command, 1, 2),
             (b"SCRIPT", Some(b"LOAD")) => {
                 let (command, digest) = self.script(command, 2);
-                return (command, digest.map_or(Betrayed::Nothing, Betrayed::Digest));
+                let meaning = digest.map_or(Meaning::Plain, Meaning::Digest);
+                return Translation { sent: Sent::One(command), meaning };
             }
             (b"SCRIPT", Some(b"EXISTS")) => {
                 let end = command.words().len();
@@ -47,7 +48,7 @@ impl Aliases {
             (b"FUNCTION", Some(b"LOAD")) => library(command),
             _ => command,
         };
-        (command, Betrayed::Nothing)
+        command.into()
     }
 
     /// Rewrites the script in the word at `at`; returns the digest of what it was, if it changed.
@@ -154,20 +155,24 @@ mod tests {
     #[test]
     fn a_digest_stands_for_the_script_that_redis_has() {
         let aliases = Aliases::default();
+        let sent = |words: &[&str]| match aliases.rewrite(command(words)).sent {
+            Sent::One(command) => command,
+            other => panic!("{other:?}"),
+        };
         let script = "#!lua flags=allow-key-locking\nreturn 1";
         let original = digest(script.as_bytes());
-        let evalsha = |sha: &str| aliases.rewrite(command(&["EVALSHA", sha, "0"])).0;
+        let evalsha = |sha: &str| sent(&["EVALSHA", sha, "0"]);
         assert_eq!(evalsha(&original).words()[1], original.as_bytes(), "not known yet");
 
-        let sent = aliases.rewrite(command(&["eval", script, "0"])).0;
-        assert_eq!(sent.words()[1], b"#!lua\nreturn 1");
-        let real = digest(&sent.words()[1]);
+        let eval = sent(&["eval", script, "0"]);
+        assert_eq!(eval.words()[1], b"#!lua\nreturn 1");
+        let real = digest(&eval.words()[1]);
         assert_eq!(evalsha(&original).words()[1], real.as_bytes());
         assert_eq!(evalsha(&original.to_uppercase()).words()[1], real.as_bytes());
 
         let loaded = aliases.rewrite(command(&["SCRIPT", "LOAD", script]));
-        assert_eq!(loaded.1, Betrayed::Digest(original.clone()));
-        let exists = aliases.rewrite(command(&["SCRIPT", "EXISTS", "0", &original])).0;
+        assert!(matches!(loaded.meaning, Meaning::Digest(digest) if digest == original));
+        let exists = sent(&["SCRIPT", "EXISTS", "0", &original]);
         assert_eq!(exists.words()[2..], [b"0".to_vec(), real.into_bytes()]);
     }
 

@@ -13,6 +13,7 @@ use tokio::task::AbortHandle;
 use super::{Fault, wire};
 use crate::command::{Batch, Command};
 use crate::config::ConnectionString;
+use crate::engine::Engine;
 
 /// Longest wait for a connection to be made, the greeting (AUTH, SELECT) included.
 const CONNECT: Duration = Duration::from_secs(2);
@@ -102,6 +103,18 @@ impl Link {
             // The client cannot tell what was still queued from what was under way.
             Ok(Err(_)) => Err(Fault::Lost),
             Err(_) => Err(Fault::Timeout),
+        }
+    }
+
+    /// What the server says that it is; unknown if it does not say so in time.
+    pub async fn engine(&self, timeout: Duration) -> Engine {
+        let mut info = Cmd::new();
+        info.arg("INFO").arg("server");
+        let mut connection = self.connection.clone();
+        let reply = tokio::time::timeout(timeout, connection.send_packed_command(&info)).await;
+        match reply {
+            Ok(Ok(Value::BulkString(info))) => Engine::from_info(&String::from_utf8_lossy(&info)),
+            _ => Engine::Unknown,
         }
     }
 

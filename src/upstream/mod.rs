@@ -13,11 +13,13 @@ mod push;
 mod reply_lines;
 mod wire;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use redis::Value;
 
 use crate::command::Batch;
+use crate::engine::Engine;
 use crate::state::StateReceiver;
 use crate::tokens::{Target, Tenant};
 
@@ -64,6 +66,11 @@ impl Upstreams {
         own_connection: bool,
     ) -> Result<Vec<Value>, Fault> {
         self.pools[tenant.target].execute(batch, own_connection).await
+    }
+
+    /// Which server the tenant's commands go to.
+    pub async fn engine(&self, tenant: Tenant) -> Result<Arc<Engine>, Fault> {
+        self.pools[tenant.target].engine().await
     }
 
     /// Subscribes; returns once Redis has confirmed every topic.

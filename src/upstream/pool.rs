@@ -2,7 +2,7 @@
 //! when nobody has asked for a while.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use redis::Value;
@@ -13,6 +13,7 @@ use tracing::{debug, info};
 use super::push::{Hub, Subscription, Topic};
 use super::{Fault, Link};
 use crate::command::Batch;
+use crate::engine::Engine;
 use crate::state::{State, StateReceiver};
 use crate::tokens::Target;
 
@@ -36,6 +37,8 @@ pub struct Pool {
     /// Connections of their own that may exist beside the shared ones.
     leases: Semaphore,
     last_used: Mutex<Instant>,
+    /// What the newest shared connection leads to.
+    engine: Mutex<Option<Arc<Engine>>>,
     /// Started by the first subscriber.
     hub: OnceLock<Hub>,
 }
@@ -58,6 +61,7 @@ impl Pool {
             timeout,
             next: AtomicUsize::new(0),
             last_used: Mutex::new(Instant::now()),
+            engine: Mutex::default(),
             hub: OnceLock::new(),
         }
     }
@@ -66,6 +70,15 @@ impl Pool {
     pub async fn subscribe(&self, topics: Vec<Topic>) -> Result<Subscription, Fault> {
         let start = || Hub::start(self.target.connection.clone(), self.state.clone());
         self.hub.get_or_init(start).subscribe(topics).await.map_err(Fault::Down)
+    }
+
+    /// Which server this is; connects if that has never been asked.
+    pub async fn engine(&self) -> Result<Arc<Engine>, Fault> {
+        if let Some(engine) = lock(&self.engine).clone() {
+            return Ok(engine);
+        }
+        self.link(Instant::now() + HOLD.min(self.timeout)).await?;
+        Ok(lock(&self.engine).clone().unwrap_or_default())
     }
 
     pub async fn execute(&self, batch: &Batch, own_connection: bool) -> Result<Vec<Value>, Fault> {
@@ -174,6 +187,7 @@ impl Pool {
             return Ok(link);
         }
         let (epoch, link) = self.open(deadline).await?;
+        *lock(&self.engine) = Some(Arc::new(link.engine(HOLD).await));
         *lock(&slot.link) = Some((epoch, link.clone()));
         Ok(link)
     }

@@ -1,4 +1,5 @@
 //! Where Upstash differs from Redis, over real HTTP.
 
+mod emulated;
 mod key_locking;
 mod simple;

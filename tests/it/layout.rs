@@ -6,12 +6,13 @@ use std::path::Path;
 
 /// Room → the rooms that it may import. `lib` and `main` may import everything.
 const ARROWS: &[(&str, &[&str])] = &[
-    ("api", &["command", "dialect", "reply", "state", "stop", "tokens", "upstream"]),
+    ("api", &["command", "dialect", "engine", "reply", "state", "stop", "tokens", "upstream"]),
     ("banner", &["config", "secret"]),
     ("command", &[]),
     ("config", &["secret"]),
     ("data_dir", &["secret"]),
-    ("dialect", &["command", "reply"]),
+    ("dialect", &["command", "engine", "reply"]),
+    ("engine", &[]),
     ("logging", &[]),
     ("reply", &[]),
     ("secret", &[]),
@@ -20,7 +21,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("stop", &[]),
     ("supervisor", &["command", "config", "data_dir", "secret", "state", "stop", "upstream"]),
     ("tokens", &["config", "secret"]),
-    ("upstream", &["command", "config", "state", "tokens"]),
+    ("upstream", &["command", "config", "engine", "state", "tokens"]),
 ];
 
 /// What only some rooms may touch: a text that betrays it, and the files that may contain it.

@@ -36,7 +36,7 @@ pub struct FakeRedis {
 
 impl FakeRedis {
     /// `script` is asked with the command's words and how many of that name came before. The
-    /// greeting (CLIENT SETINFO …) is answered with OK and not recorded.
+    /// greeting (CLIENT SETINFO, INFO …) is answered with OK and not recorded.
     pub async fn start(script: impl Fn(&[String], usize) -> Act + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -75,7 +75,7 @@ async fn converse(
 ) {
     let mut stream = BufReader::new(stream);
     while let Some(words) = read_command(&mut stream).await {
-        let act = if matches!(words[0].as_str(), "CLIENT" | "SELECT" | "AUTH") {
+        let act = if matches!(words[0].as_str(), "CLIENT" | "SELECT" | "AUTH" | "INFO") {
             Act::reply("+OK\r\n")
         } else {
             let before = {

@@ -1,0 +1,97 @@
+//! `XDELEX` and `XACKDEL` on a server that came before them (Redis 8.2), as Redis documents them
+//! (<https://redis.io/docs/latest/commands/xdelex/>, <https://redis.io/docs/latest/commands/xackdel/>).
+
+use super::{Translation, script};
+use crate::command::Command;
+use crate::engine::{Engine, Since};
+
+const SINCE: Since = Since { redis: Some((8, 2)), valkey: None };
+
+/// KEYS: the stream; ARGV: strategy, group (empty for XDELEX), ids. The answer for each id: -1 it
+/// does not exist (XACKDEL: or is not pending), 1 deleted, 2 kept, since a group still needs it.
+const LUA: &str = "\
+local key, strategy, group = KEYS[1], ARGV[1], ARGV[2]
+local ids = {unpack(ARGV, 3)}
+for _, id in ipairs(ids) do
+  local entry = redis.pcall('XRANGE', key, id, id)
+  if entry.err then return entry end
+end
+local groups = {}
+if redis.call('EXISTS', key) == 1 then groups = redis.call('XINFO', 'GROUPS', key) end
+for at, fields in ipairs(groups) do
+  local map = {}
+  for field = 1, #fields, 2 do map[fields[field]] = fields[field + 1] end
+  groups[at] = map
+end
+local function after(a, b)
+  local function padded(id)
+    local ms, seq = string.match(id, '^(%d+)-?(%d*)$')
+    return string.rep('0', 20 - #ms) .. ms .. string.rep('0', 20 - #seq) .. seq
+  end
+  return padded(a) > padded(b)
+end
+local function is_pending(of, id)
+  return #redis.call('XPENDING', key, of, id, id, 1) > 0
+end
+local function is_needed(id)
+  for _, one in ipairs(groups) do
+    if after(id, one['last-delivered-id']) or is_pending(one.name, id) then return true end
+  end
+  return false
+end
+local known = false
+for _, one in ipairs(groups) do known = known or one.name == group end
+local answer = {}
+for at, id in ipairs(ids) do
+  local result = -1
+  local here = #redis.call('XRANGE', key, id, id) > 0
+  if group ~= '' then
+    here = known and redis.call('XACK', key, group, id) == 1
+  end
+  if here then
+    result = 1
+    if strategy == 'ACKED' and is_needed(id) then
+      result = 2
+    else
+      if strategy == 'DELREF' then
+        for _, one in ipairs(groups) do redis.call('XACK', key, one.name, id) end
+      end
+      redis.call('XDEL', key, id)
+    end
+  end
+  answer[at] = result
+end
+return answer";
+
+pub(super) fn rewrite(command: Command, engine: &Engine) -> Translation {
+    if !engine.lacks(SINCE) {
+        return command.into();
+    }
+    let (group, rest) = match command.arguments() {
+        [_, rest @ ..] if command.name().eq_ignore_ascii_case(b"XDELEX") => (&b""[..], rest),
+        [_, group, rest @ ..] if !group.is_empty() => (group.as_slice(), rest),
+        _ => return command.into(),
+    };
+    let (strategy, rest) = match rest {
+        [word, rest @ ..] if !word.eq_ignore_ascii_case(b"IDS") => {
+            (word.to_ascii_uppercase(), rest)
+        }
+        rest => (b"KEEPREF".to_vec(), rest),
+    };
+    // What is malformed is left to the server, which does not know the command.
+    let ids = match rest {
+        [word, count, ids @ ..]
+            if word.eq_ignore_ascii_case(b"IDS")
+                && !ids.is_empty()
+                && ids.len().to_string().as_bytes() == count.as_slice() =>
+        {
+            ids
+        }
+        _ => return command.into(),
+    };
+    if ![&b"KEEPREF"[..], b"DELREF", b"ACKED"].contains(&strategy.as_slice()) {
+        return command.into();
+    }
+    let arguments = [strategy, group.to_vec()].into_iter().chain(ids.iter().cloned());
+    script::eval(LUA, [command.arguments()[0].clone()], arguments).unwrap_or(command.into())
+}
