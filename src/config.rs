@@ -82,6 +82,8 @@ pub struct Config {
     pub mode: Mode,
     /// The full-access token of `Bundled` and `Env` mode.
     pub token: Option<Secret>,
+    /// The read-only token of `Bundled` and `Env` mode.
+    pub readonly_token: Option<Secret>,
     /// Connections of a pool in `Bundled` and `Env` mode.
     pub max_connections: usize,
     /// `None`: all addresses, IPv4 and IPv6.
@@ -148,6 +150,7 @@ impl Config {
         Ok(Self {
             mode,
             token: vars.get("SRH_TOKEN").and_then(token),
+            readonly_token: readonly_token(&vars)?,
             max_connections: vars
                 .parse("SRH_MAX_CONNECTIONS", "3", units::parse_connections)?
                 .unwrap_or(3),
@@ -186,6 +189,21 @@ impl Config {
 /// Secrets are pasted, a line end often with them; a header could not carry it.
 fn token(text: &str) -> Option<Secret> {
     Some(text.trim()).filter(|token| !token.is_empty()).map(Secret::new)
+}
+
+fn readonly_token(vars: &Vars) -> Result<Option<Secret>, ConfigError> {
+    // Vercel's name for Upstash's read-only token.
+    let named = ["SRH_READONLY_TOKEN", "KV_REST_API_READ_ONLY_TOKEN"]
+        .into_iter()
+        .find_map(|name| Some((name, vars.get(name).and_then(token)?)));
+    match named {
+        Some((name, readonly))
+            if vars.get("SRH_TOKEN").and_then(token).as_ref() == Some(&readonly) =>
+        {
+            Err(ConfigError::new(name, "is the same as SRH_TOKEN", "another-long-random-text"))
+        }
+        named => Ok(named.map(|(_, token)| token)),
+    }
 }
 
 fn mode(

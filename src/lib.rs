@@ -209,7 +209,11 @@ fn external(config: &Config, connection: &ConnectionString) -> anyhow::Result<Ba
         connection: connection.clone(),
         max_connections: config.max_connections,
     };
-    Ok(Backend::External(Tokens::single(config.token.as_ref(), target)))
+    let mut tokens = Tokens::single(config.token.as_ref(), target);
+    if let Some(token) = &config.readonly_token {
+        tokens = tokens.with_readonly(token, None);
+    }
+    Ok(Backend::External(tokens))
 }
 
 /// `stands_in_for`: the address that the bundled Redis is to be reached at as well, with the
@@ -235,17 +239,26 @@ fn bundled(config: &Config, stands_in_for: Option<&ConnectionString>) -> anyhow:
             .and_then(ConnectionString::loopback)
             .or(config.bundled.port.map(|port| (Ipv4Addr::LOCALHOST, port).into())),
         password: redis.and_then(|redis| redis.password()).map(Secret::new),
+        readonly_token: config.readonly_token.clone(),
         database: redis.map_or(0, |redis| redis.db()),
         durability: config.bundled.durability,
         maxmemory: config.bundled.maxmemory.or_else(supervisor::default_maxmemory),
     };
     let supervisor = Supervisor::new(settings.clone())?;
-    let target = Target {
-        name: "bundled".into(),
-        connection: supervisor.callers_connection(),
+    let target = |name: &str, connection| Target {
+        name: name.into(),
+        connection,
         max_connections: config.max_connections,
     };
-    let tokens = Tokens::single(config.token.as_ref().or(generated_token.as_ref()), target);
+    let mut tokens = Tokens::single(
+        config.token.as_ref().or(generated_token.as_ref()),
+        target("bundled", supervisor.callers_connection()),
+    );
+    if let (Some(token), Some(connection)) =
+        (&config.readonly_token, supervisor.readers_connection())
+    {
+        tokens = tokens.with_readonly(token, Some(target("bundled, read-only", connection)));
+    }
     let bundled = Bundled { supervisor, settings, data_dir, generated_token };
     Ok(Backend::Bundled(Box::new(bundled), tokens))
 }

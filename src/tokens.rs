@@ -29,6 +29,19 @@ pub struct Target {
 pub struct Tenant {
     /// Index into [`Tokens::targets`].
     pub target: usize,
+    /// What the bearer may do there.
+    pub access: Access,
+}
+
+/// What a token's bearer may do, beside what Redis itself allows the user of its connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Everything.
+    Full,
+    /// Reading; the server's own command table says what that is.
+    ReadOnly,
+    /// Reading; the connections' user may do no more, so that Redis enforces it.
+    ReadOnlyUser,
 }
 
 /// Why a request may not go on.
@@ -53,13 +66,39 @@ struct Entry {
     srh_id: String,
     connection_string: String,
     max_connections: Option<serde_json::Number>,
+    /// The entry's token may only read.
+    #[serde(default)]
+    read_only: bool,
+    /// Another token that leads to the same Redis and may only read.
+    readonly_token: Option<String>,
 }
 
 impl Tokens {
     /// One token, one target. Without a token every look-up is [`Denied::NoneConfigured`].
     pub fn single(token: Option<&Secret>, target: Target) -> Self {
-        let tenants = token.map(|token| (digest(token.reveal().as_bytes()), Tenant { target: 0 }));
-        Self { tenants: tenants.into_iter().collect(), targets: vec![target] }
+        let mut tokens = Self { tenants: HashMap::new(), targets: vec![target] };
+        if let Some(token) = token {
+            tokens.add(token.reveal(), Tenant { target: 0, access: Access::Full });
+        }
+        tokens
+    }
+
+    /// With one more token that may only read. `user`: the target with a user who may do no more;
+    /// without one the server's command table decides.
+    pub fn with_readonly(mut self, token: &Secret, user: Option<Target>) -> Self {
+        let tenant = match user {
+            Some(target) => {
+                self.targets.push(target);
+                Tenant { target: self.targets.len() - 1, access: Access::ReadOnlyUser }
+            }
+            None => Tenant { target: 0, access: Access::ReadOnly },
+        };
+        self.add(token.reveal(), tenant);
+        self
+    }
+
+    fn add(&mut self, token: &str, tenant: Tenant) -> Option<Tenant> {
+        self.tenants.insert(digest(token.as_bytes()), tenant)
     }
 
     /// Reads `tokens.json`; an error names the file and the entry's `srh_id`, never the token.
@@ -87,9 +126,12 @@ impl Tokens {
         let mut tokens = Self { tenants: HashMap::new(), targets: Vec::new() };
         let mut known: HashMap<(String, String), usize> = HashMap::new();
         for (token, entry) in entries {
-            if token.is_empty() {
-                return Err(format!("has an empty token for srh_id {:?}", entry.srh_id));
+            let srh_id = entry.srh_id.clone();
+            let readonly_token = entry.readonly_token.clone();
+            if token.is_empty() || readonly_token.as_ref().is_some_and(String::is_empty) {
+                return Err(format!("has an empty token for srh_id {srh_id:?}"));
             }
+            let access = if entry.read_only { Access::ReadOnly } else { Access::Full };
             let key = (entry.srh_id.clone(), entry.connection_string.clone());
             let index = match known.get(&key) {
                 Some(index) => *index,
@@ -99,7 +141,14 @@ impl Tokens {
                     tokens.targets.len() - 1
                 }
             };
-            tokens.tenants.insert(digest(token.as_bytes()), Tenant { target: index });
+            let reader = Tenant { target: index, access: Access::ReadOnly };
+            let mut clash = tokens.add(&token, Tenant { target: index, access });
+            if let Some(readonly) = readonly_token {
+                clash = clash.or(tokens.add(&readonly, reader));
+            }
+            if clash.is_some() {
+                return Err(format!("has a token twice, once for srh_id {srh_id:?}"));
+            }
         }
         Ok(tokens)
     }
@@ -173,6 +222,21 @@ mod tests {
         let target = |token: &[u8]| tokens.tenant(token).unwrap().target;
         assert_eq!(target(b"a"), target(b"b"));
         assert_ne!(target(b"a"), target(b"c"));
+    }
+
+    #[test]
+    fn an_entry_may_be_for_reading_or_have_a_second_token_for_it() {
+        let text = r#"{
+            "a": {"srh_id": "x", "connection_string": "redis://h", "read_only": true},
+            "b": {"srh_id": "y", "connection_string": "redis://i", "readonly_token": "c"}
+        }"#;
+        let tokens = Tokens::parse(text).unwrap();
+        let tenant = |token: &[u8]| tokens.tenant(token).unwrap();
+        assert_eq!(tenant(b"a").access, Access::ReadOnly);
+        assert_eq!(tenant(b"b").access, Access::Full);
+        assert_eq!(tenant(b"c"), Tenant { access: Access::ReadOnly, ..tenant(b"b") });
+        let twice = text.replace(r#""c""#, r#""a""#);
+        assert!(Tokens::parse(&twice).unwrap_err().contains("twice"));
     }
 
     #[test]

@@ -9,14 +9,14 @@ use axum::http::{Method, Response};
 use redis::Value;
 
 use super::error::{self, ApiError};
-use super::{Context, auth, body, health, stream};
+use super::{Context, auth, body, health, readonly, stream};
 use crate::command::body::{parse_command, parse_pipeline};
 use crate::command::policy::{self, Policy};
 use crate::command::{Batch, Command, path};
 use crate::dialect::{Answer as Translation, Listener, Reply};
 use crate::engine::Engine;
 use crate::reply::{self, Encoding};
-use crate::tokens::Tenant;
+use crate::tokens::{Access, Tenant};
 
 type Answer = Result<Response<Body>, ApiError>;
 
@@ -36,7 +36,7 @@ impl Asked {
 
     /// Whom the commands are for.
     fn listener<'a>(&self, engine: &'a Engine) -> Listener<'a> {
-        Listener { engine, runs_scripts: true }
+        Listener { engine, only_reads: self.tenant.access != Access::Full }
     }
 }
 
@@ -66,6 +66,8 @@ pub async fn path_command(State(context): State<Arc<Context>>, request: Request)
 pub async fn pipeline(State(context): State<Arc<Context>>, request: Request) -> Answer {
     let asked = receive(&context, request).await?;
     let lines = parse_pipeline(&asked.body)?;
+    let commands = lines.iter().flatten();
+    let mut forbidden = readonly::forbidden(&context, asked.tenant, commands).await?.into_iter();
     let engine = context.upstreams.engine(asked.tenant).await?;
     let listener = asked.listener(&engine);
     let mut batch = Batch { commands: Vec::with_capacity(lines.len()), atomic: false };
@@ -75,13 +77,15 @@ pub async fn pipeline(State(context): State<Arc<Context>>, request: Request) -> 
     for line in lines {
         let answer = match line {
             Err(error) => Err(error.to_string()),
-            Ok(command) => match policy::of(&command, asked.own_user(&context)) {
-                Policy::Refuse(text) => Err(text),
-                policy => {
-                    own_connection |= policy == Policy::Lease;
-                    Ok(context.dialect.translate(command, listener, &mut batch.commands))
+            Ok(command) => {
+                match (policy::of(&command, asked.own_user(&context)), forbidden.next().flatten()) {
+                    (Policy::Refuse(text), _) | (_, Some(text)) => Err(text),
+                    (policy, None) => {
+                        own_connection |= policy == Policy::Lease;
+                        Ok(context.dialect.translate(command, listener, &mut batch.commands))
+                    }
                 }
-            },
+            }
         };
         answers.push(answer);
     }
@@ -111,6 +115,10 @@ pub async fn pipeline(State(context): State<Arc<Context>>, request: Request) -> 
 pub async fn transaction(State(context): State<Arc<Context>>, request: Request) -> Answer {
     let asked = receive(&context, request).await?;
     let lines: Vec<Command> = parse_pipeline(&asked.body)?.into_iter().collect::<Result<_, _>>()?;
+    let forbidden = readonly::forbidden(&context, asked.tenant, lines.iter()).await?;
+    if let Some(text) = forbidden.into_iter().flatten().next() {
+        return Err(ApiError::Refused(text));
+    }
     let engine = context.upstreams.engine(asked.tenant).await?;
     let listener = asked.listener(&engine);
     let mut own_connection = false;
@@ -188,6 +196,10 @@ async fn run_one(context: &Context, asked: &Asked, command: Command) -> Answer {
         Policy::Refuse(text) => return Err(ApiError::Refused(text)),
         policy => policy == Policy::Lease,
     };
+    let forbidden = readonly::forbidden(context, asked.tenant, [&command].into_iter()).await?;
+    if let Some(text) = forbidden.into_iter().flatten().next() {
+        return Err(ApiError::Refused(text));
+    }
     let engine = context.upstreams.engine(asked.tenant).await?;
     let mut batch = Batch { commands: Vec::with_capacity(1), atomic: false };
     let listener = asked.listener(&engine);

@@ -12,7 +12,7 @@ use serde_json::json;
 use super::{Context, error};
 use crate::command::{Batch, Command};
 use crate::state::State;
-use crate::tokens::Tenant;
+use crate::tokens::{Access, Tenant};
 
 /// Longest wait for the PING behind `/ready`: a probe wants an answer, whatever it is.
 const PROBE: Duration = Duration::from_secs(1);
@@ -49,7 +49,8 @@ pub async fn ready(extract::State(context): extract::State<Arc<Context>>) -> Res
 async fn ping(context: &Context) -> bool {
     let Some(command) = Command::new(vec![b"PING".to_vec()]) else { return false };
     let batch = Batch { commands: vec![command], atomic: false };
-    let replies = context.upstreams.execute(Tenant { target: 0 }, &batch, false).await;
+    let replies =
+        context.upstreams.execute(Tenant { target: 0, access: Access::Full }, &batch, false).await;
     matches!(replies.as_deref(), Ok([Value::SimpleString(pong)]) if pong == "PONG")
 }
 

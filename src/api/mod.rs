@@ -10,6 +10,7 @@ mod error;
 mod execute;
 mod health;
 mod manners;
+mod readonly;
 mod server;
 mod stream;
 

@@ -15,9 +15,10 @@ use tokio::time::{Interval, MissedTickBehavior};
 
 use super::Context;
 use super::error::{self, ApiError};
+use crate::dialect;
 use crate::reply;
 use crate::stop::Stop;
-use crate::tokens::Tenant;
+use crate::tokens::{Access, Tenant};
 use crate::upstream::{Ended, Event, Message, Subscription, Topic};
 
 /// Shorter than the idle timeout of any proxy between us and the client.
@@ -50,6 +51,13 @@ pub async fn open(
     tenant: Tenant,
     topics: Vec<Topic>,
 ) -> Result<Response<Body>, ApiError> {
+    if tenant.access != Access::Full {
+        let command = match topics.first() {
+            Some(Topic::Pattern(_)) => "psubscribe",
+            _ => "subscribe",
+        };
+        return Err(ApiError::Refused(dialect::no_permission(command)));
+    }
     let subscription = context.upstreams.subscribe(tenant, topics.clone()).await?;
     let mut heartbeat = tokio::time::interval(HEARTBEAT);
     heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);

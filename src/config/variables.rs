@@ -22,6 +22,11 @@ pub const VARIABLES: &[Variable] = &[
         "generated",
         "the full-access token; generated only for the bundled Redis, kept in the data directory",
     ),
+    variable(
+        "SRH_READONLY_TOKEN",
+        "none",
+        "a token that may only read (KV_REST_API_READ_ONLY_TOKEN is another name for it)",
+    ),
     variable("SRH_PORT", "7860", "HTTP port; 0 picks a free one and prints it"),
     variable("PORT", "7860", "HTTP port, if SRH_PORT is unset"),
     variable("PKV_BIND", "all addresses", "address to listen on"),

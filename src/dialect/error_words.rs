@@ -22,7 +22,7 @@ pub(super) fn translate(text: String) -> String {
 }
 
 /// Upstash's refusal of a command; of a container the container is named.
-pub(super) fn no_permission(command: &str) -> String {
+pub fn no_permission(command: &str) -> String {
     let name = command.split('|').next().unwrap_or(command).to_lowercase();
     format!("NOPERM this user has no permissions to run the '{name}' command or its subcommand")
 }

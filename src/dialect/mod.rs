@@ -40,6 +40,8 @@ mod script;
 mod unknown_command;
 mod unnoticed_reader;
 
+pub use error_words::no_permission;
+
 use redis::Value;
 
 use crate::command::Command;
@@ -58,9 +60,9 @@ pub struct Dialect {
 pub struct Listener<'a> {
     /// The server; rules for what older ones lack look at it.
     pub engine: &'a Engine,
-    /// Whether a command may be put into a script. Not for a user who may only read: the script
-    /// would be refused where the command itself would not be.
-    pub runs_scripts: bool,
+    /// Whether the caller may only read. Then nothing is put into a script, which would be refused
+    /// where the command itself is not, and no write is answered without the server's refusal.
+    pub only_reads: bool,
 }
 
 /// What a command becomes.
@@ -153,6 +155,10 @@ impl Dialect {
             return command.into();
         }
         match command.name().to_ascii_uppercase().as_slice() {
+            b"TYPE" => json_type::answered(command),
+            b"ZRANGE" => rank_limit::rewrite(command).into(),
+            _ if listener.only_reads => command.into(),
+            b"BITOP" => bitop::rewrite(command, listener.engine),
             b"COPY" => match one_database::rewrite(command) {
                 Ok(command) => nothing_to_do::rewrite(command),
                 Err(refused) => refused,
@@ -162,25 +168,13 @@ impl Dialect {
                 self.key_locking.rewrite(command)
             }
             b"HEXPIREAT" | b"HPEXPIREAT" => far_expiry::rewrite(command).into(),
-            b"SCAN" if listener.runs_scripts => {
-                scan_with_type::rewrite(scan_count::rewrite(command))
-            }
-            b"TYPE" => json_type::answered(command),
+            b"SCAN" => scan_with_type::rewrite(scan_count::rewrite(command)),
+            b"XACKDEL" | b"XDELEX" => delete_entries::rewrite(command, listener.engine),
             b"XADD" | b"XTRIM" => near_exact_trim::rewrite(command).into(),
-            b"ZRANGE" | b"ZRANGESTORE" => rank_limit::rewrite(command).into(),
-            name if listener.runs_scripts => in_a_script(name, command, listener.engine),
+            b"XREADGROUP" => unnoticed_reader::rewrite(command),
+            b"ZRANGESTORE" => rank_limit::rewrite(command).into(),
             _ => command.into(),
         }
-    }
-}
-
-/// The rules that put a command into a script.
-fn in_a_script(name: &[u8], command: Command, engine: &Engine) -> Translation {
-    match name {
-        b"BITOP" => bitop::rewrite(command, engine),
-        b"XACKDEL" | b"XDELEX" => delete_entries::rewrite(command, engine),
-        b"XREADGROUP" => unnoticed_reader::rewrite(command),
-        _ => command.into(),
     }
 }
 

@@ -22,6 +22,14 @@ const CALLER_RULES: &str = "~* &* +@all -@admin -@dangerous \
     +keys +info +sort +sort_ro +flushdb +flushall +restore \
     -move -memory|doctor -memory|purge -script|debug";
 
+/// The user of the read-only token, as Upstash names it for its TCP clients.
+pub const READONLY_USER: &str = "default_ro";
+
+/// What it may do: reading, except what goes over all keys (Upstash docs, "Read-only token"), and
+/// what needs no data.
+const READONLY_RULES: &str =
+    "~* resetchannels -@all +@read -@dangerous -keys -scan +ping +echo +time +multi +exec";
+
 /// The whole file. `socket` is where Redis listens; passwords appear as hashes only.
 pub fn render(settings: &Settings, socket: &Path, supervisor_password: &Secret) -> String {
     let mut conf = String::from(STATIC);
@@ -52,6 +60,9 @@ pub fn render(settings: &Settings, socket: &Path, supervisor_password: &Secret) 
         None => "nopass".to_owned(),
     };
     line("user", &format!("default on {password} {CALLER_RULES}"));
+    if let Some(token) = &settings.readonly_token {
+        line("user", &format!("{READONLY_USER} on {} {READONLY_RULES}", hashed(token)));
+    }
     let password = hashed(supervisor_password);
     line("user", &format!("{SUPERVISOR_USER} on {password} ~* &* +@all"));
     conf

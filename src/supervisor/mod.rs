@@ -74,6 +74,8 @@ pub struct Settings {
     pub address: Option<SocketAddr>,
     /// The password of Redis's default user; `None`: none is needed.
     pub password: Option<Secret>,
+    /// The read-only token, which is also the password of the user that may only read.
+    pub readonly_token: Option<Secret>,
     /// Database that callers use.
     pub database: i64,
     /// When writes reach the disk.
@@ -140,6 +142,16 @@ impl Supervisor {
             self.settings.password.as_ref().map(|password| ("default", password)),
             self.settings.database,
         )
+    }
+
+    /// How the connections of those are made that may only read, if there is a token for them.
+    pub fn readers_connection(&self) -> Option<ConnectionString> {
+        let token = self.settings.readonly_token.as_ref()?;
+        Some(ConnectionString::unix(
+            self.runtime.socket(),
+            Some((conf::READONLY_USER, token)),
+            self.settings.database,
+        ))
     }
 
     /// Runs Redis until `stop` is requested, holding `lock` as long. An error means that Redis

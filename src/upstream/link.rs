@@ -1,7 +1,7 @@
 //! One connection to Redis, shared by many callers: batches go out in the order they came, and each
 //! caller gets the replies to its own.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -128,38 +128,98 @@ impl Link {
         self.takes_transactions.store(true, Ordering::Release);
     }
 
-    /// Whether every command of the batch is a read, by the server's own word (`COMMAND INFO`);
-    /// `None` if it does not answer.
-    pub async fn is_read(&self, batch: &Batch, timeout: Duration) -> Option<bool> {
-        let mut names = BTreeSet::new();
-        for command in &batch.commands {
-            let name = command.name().to_ascii_lowercase();
-            // Flags of a container command (OBJECT, MEMORY, …) are its sub-commands'.
-            if let Some(word) = command.arguments().first() {
-                let sub = [name.as_slice(), b"|", &word.to_ascii_lowercase()].concat();
-                names.insert((name, Some(sub)));
-            } else {
-                names.insert((name, None));
-            }
-        }
+    /// What the server's own command table says of each command, in their order; `None` if it does
+    /// not answer.
+    pub async fn kinds(&self, commands: &[Command], timeout: Duration) -> Option<Vec<Kind>> {
         let mut info = Cmd::new();
         info.arg("COMMAND").arg("INFO");
-        for (name, sub) in &names {
-            info.arg(name).arg(sub.as_ref().unwrap_or(name));
+        let names: Vec<_> = commands.iter().map(names).collect();
+        let mut asked: BTreeMap<&[u8], usize> = BTreeMap::new();
+        for name in names.iter().flatten() {
+            let next = asked.len();
+            asked.entry(name).or_insert_with(|| {
+                info.arg(name.as_slice());
+                next
+            });
         }
         let mut connection = self.connection.clone();
         let reply = tokio::time::timeout(timeout, connection.send_packed_command(&info)).await;
-        let Value::Array(entries) = reply.ok()?.ok()? else { return Some(false) };
-        let is_read = |pair: &[Value]| pair.iter().any(is_readonly);
-        Some(entries.len() == 2 * names.len() && entries.chunks(2).all(is_read))
+        let Value::Array(entries) = reply.ok()?.ok()? else {
+            return Some(vec![Kind::Other; commands.len()]);
+        };
+        let kind = |name: &Vec<u8>| match (entries.len() == asked.len(), asked.get(&name[..])) {
+            (true, Some(at)) => kind(&entries[*at]),
+            _ => Kind::Other,
+        };
+        Some(names.iter().map(|[name, sub]| kind(sub).or(kind(name))).collect())
     }
 }
 
-/// An entry of COMMAND INFO is `[name, arity, [flag, …], …]`, or nil for an unknown name.
-fn is_readonly(entry: &Value) -> bool {
-    let Value::Array(fields) = entry else { return false };
-    let Some(Value::Array(flags)) = fields.get(2) else { return false };
-    flags.iter().any(|flag| matches!(flag, Value::SimpleString(flag) if flag == "readonly"))
+/// A command by its server's own table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// It only reads.
+    Read,
+    /// It only reads, but what only an administrator should: all keys at once, say.
+    DangerousRead,
+    /// It may do more than read.
+    Other,
+    /// The server does not know it.
+    Unknown,
+}
+
+impl Kind {
+    /// A sub-command's kind is its container's if the server has none of its own for it.
+    fn or(self, container: Self) -> Self {
+        if self == Self::Unknown { container } else { self }
+    }
+}
+
+/// Commands whose sub-commands have entries of their own in the table.
+const CONTAINERS: [&[u8]; 14] = [
+    b"acl",
+    b"client",
+    b"cluster",
+    b"command",
+    b"config",
+    b"function",
+    b"latency",
+    b"memory",
+    b"object",
+    b"pubsub",
+    b"script",
+    b"slowlog",
+    b"xgroup",
+    b"xinfo",
+];
+
+/// The names that the command may have in the table: without and with its sub-command.
+fn names(command: &Command) -> [Vec<u8>; 2] {
+    let name = command.name().to_ascii_lowercase();
+    let sub = match command.arguments().first() {
+        Some(word) if CONTAINERS.contains(&name.as_slice()) => {
+            [name.as_slice(), b"|", &word.to_ascii_lowercase()].concat()
+        }
+        _ => name.clone(),
+    };
+    [name, sub]
+}
+
+/// An entry of COMMAND INFO is `[name, arity, [flag, …], first, last, step, [category, …], …]`, or
+/// nil for an unknown name; categories came with Redis 6.
+fn kind(entry: &Value) -> Kind {
+    let Value::Array(fields) = entry else { return Kind::Unknown };
+    let has = |at: usize, word: &str| match fields.get(at) {
+        Some(Value::Array(words)) => {
+            words.iter().any(|one| matches!(one, Value::SimpleString(one) if one == word))
+        }
+        _ => false,
+    };
+    match (has(2, "readonly"), has(6, "@dangerous") || has(6, "@scripting")) {
+        (false, _) => Kind::Other,
+        (true, true) => Kind::DangerousRead,
+        (true, false) => Kind::Read,
+    }
 }
 
 fn packed(command: &Command) -> Cmd {

@@ -18,12 +18,12 @@ use std::time::Duration;
 
 use redis::Value;
 
-use crate::command::Batch;
+use crate::command::{Batch, Command};
 use crate::engine::Engine;
 use crate::state::StateReceiver;
 use crate::tokens::{Target, Tenant};
 
-pub use link::Link;
+pub use link::{Kind, Link};
 use pool::Pool;
 pub use push::{Ended, Event, Message, Subscription, Topic};
 
@@ -50,8 +50,8 @@ pub struct Upstreams {
 }
 
 impl Upstreams {
-    /// `state` is that of the bundled server, if the (then only) target is that one; `timeout` is
-    /// the longest wait for an answer.
+    /// `state` is that of the bundled server, if that is what all targets lead to; `timeout` is the
+    /// longest wait for an answer.
     pub fn new(targets: &[Target], state: Option<StateReceiver>, timeout: Duration) -> Self {
         let pool = |target: &Target| Pool::new(target.clone(), state.clone(), timeout);
         Self { pools: targets.iter().map(pool).collect() }
@@ -71,6 +71,11 @@ impl Upstreams {
     /// Which server the tenant's commands go to.
     pub async fn engine(&self, tenant: Tenant) -> Result<Arc<Engine>, Fault> {
         self.pools[tenant.target].engine().await
+    }
+
+    /// What the server's own command table says of each command, in their order.
+    pub async fn kinds(&self, tenant: Tenant, commands: &[Command]) -> Result<Vec<Kind>, Fault> {
+        self.pools[tenant.target].kinds(commands).await
     }
 
     /// Subscribes; returns once Redis has confirmed every topic.

@@ -11,8 +11,8 @@ use tokio::time::Instant;
 use tracing::{debug, info};
 
 use super::push::{Hub, Subscription, Topic};
-use super::{Fault, Link};
-use crate::command::Batch;
+use super::{Fault, Kind, Link};
+use crate::command::{Batch, Command};
 use crate::engine::Engine;
 use crate::state::{State, StateReceiver};
 use crate::tokens::Target;
@@ -81,6 +81,12 @@ impl Pool {
         Ok(lock(&self.engine).clone().unwrap_or_default())
     }
 
+    /// What the server's own command table says of each command, in their order.
+    pub async fn kinds(&self, commands: &[Command]) -> Result<Vec<Kind>, Fault> {
+        let link = self.link(Instant::now() + HOLD.min(self.timeout)).await?;
+        link.kinds(commands, self.timeout).await.ok_or(Fault::NotSent)
+    }
+
     pub async fn execute(&self, batch: &Batch, own_connection: bool) -> Result<Vec<Value>, Fault> {
         let begun = Instant::now();
         *lock(&self.last_used) = begun;
@@ -103,7 +109,8 @@ impl Pool {
         let deadline = end.min(Instant::now() + HOLD);
         loop {
             let Ok(link) = self.link(deadline).await else { return Err(Fault::Lost) };
-            match link.is_read(batch, HOLD).await {
+            let is_read = |kind: &Kind| matches!(kind, Kind::Read | Kind::DangerousRead);
+            match link.kinds(&batch.commands, HOLD).await.map(|kinds| kinds.iter().all(is_read)) {
                 Some(true) => {
                     debug!(redis = self.target.name, ?batch, "sending a lost read again");
                     // On this very connection: it has just answered, so it is one to the Redis that

@@ -7,6 +7,7 @@ mod bad_input;
 mod dialect;
 mod http;
 mod layout;
+mod readonly;
 mod start;
 mod streams;
 mod supervisor;
