@@ -14,7 +14,7 @@
 //! | [`dialect`] | where Upstash differs from Redis |
 //! | [`engine`] | which server answers |
 //! | [`upstream`] | the way to Redis, and what may have happened on it |
-//! | [`reply`] | Redis replies as JSON |
+//! | [`reply`] | Redis replies as JSON or RESP2 |
 //! | [`api`] | HTTP |
 //! | [`signals`], [`stop`] | who asked to stop, and waiting for it |
 //! | [`logging`], [`banner`] | what a person sees |

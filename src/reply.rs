@@ -1,4 +1,4 @@
-//! Redis replies as JSON: one writer, straight into the answer's bytes.
+//! Redis replies as JSON or as RESP2: straight into the answer's bytes.
 //!
 //! Replies are shaped by their RESP2 type alone, never by the command's name. `result` holds a
 //! string, an integer, `null` or an array of these, as Upstash documents it
@@ -103,6 +103,41 @@ fn write_json_string(out: &mut Vec<u8>, text: &str) {
     let _ = serde_json::to_writer(out, text);
 }
 
+/// Writes the reply as RESP2, as Redis sent it (`Upstash-Response-Format: resp2`).
+///
+/// Redis has two kinds of nil; which one it was is not known any more, and the common one is written.
+pub fn write_resp2(out: &mut Vec<u8>, value: &Value) {
+    match value {
+        Value::Nil => out.extend_from_slice(b"$-1\r\n"),
+        Value::Int(number) => write_line(out, b':', itoa::Buffer::new().format(*number)),
+        Value::BulkString(bytes) => {
+            write_line(out, b'$', itoa::Buffer::new().format(bytes.len()));
+            out.extend_from_slice(bytes);
+            out.extend_from_slice(b"\r\n");
+        }
+        Value::SimpleString(text) => write_line(out, b'+', text),
+        Value::Okay => write_line(out, b'+', "OK"),
+        Value::ServerError(error) => write_resp2_error(out, &error_text(error)),
+        Value::Array(items) => {
+            write_line(out, b'*', itoa::Buffer::new().format(items.len()));
+            items.iter().for_each(|item| write_resp2(out, item));
+        }
+        // RESP3, which is never asked for.
+        _ => write_resp2_error(out, "ERR a reply that RESP2 does not have"),
+    }
+}
+
+/// Writes an error as RESP2; its text becomes one line.
+pub fn write_resp2_error(out: &mut Vec<u8>, text: &str) {
+    write_line(out, b'-', text);
+}
+
+fn write_line(out: &mut Vec<u8>, kind: u8, text: &str) {
+    out.push(kind);
+    out.extend(text.bytes().map(|byte| if matches!(byte, b'\r' | b'\n') { b' ' } else { byte }));
+    out.extend_from_slice(b"\r\n");
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -149,6 +184,27 @@ mod tests {
             let reply = redis::parse_redis_value(format!("-{line}\r\n").as_bytes()).unwrap();
             assert_eq!(item(&reply, Encoding::Base64), format!("{{\"error\":\"{line}\"}}"));
         }
+    }
+
+    #[test]
+    fn resp2_is_what_redis_sent() {
+        for wire in [
+            "+OK\r\n",
+            "+PONG\r\n",
+            ":-42\r\n",
+            "$-1\r\n",
+            "$0\r\n\r\n",
+            "$4\r\n\r\n+x\r\n",
+            "-WRONGTYPE Operation\r\n",
+            "*3\r\n$1\r\na\r\n*0\r\n*1\r\n-ERR x\r\n",
+        ] {
+            let mut out = Vec::new();
+            write_resp2(&mut out, &redis::parse_redis_value(wire.as_bytes()).unwrap());
+            assert_eq!(String::from_utf8(out).unwrap(), wire);
+        }
+        let mut out = Vec::new();
+        write_resp2_error(&mut out, "ERR a\r\n+OK");
+        assert_eq!(out, b"-ERR a  +OK\r\n");
     }
 
     proptest! {

@@ -131,9 +131,16 @@ pub fn event_stream(body: Body) -> Response<Body> {
     response
 }
 
-/// 400 with a JSON body: Redis's error to a single command.
-pub fn command_failed(body: Vec<u8>) -> Response<Body> {
-    let mut response = json(body);
+/// 200 with a body of bytes.
+pub fn octets(body: Vec<u8>) -> Response<Body> {
+    let mut response = Response::new(body.into());
+    let octets = HeaderValue::from_static("application/octet-stream");
+    response.headers_mut().insert(CONTENT_TYPE, octets);
+    response
+}
+
+/// The same with 400: Redis's error to a single command.
+pub fn command_failed(mut response: Response<Body>) -> Response<Body> {
     *response.status_mut() = StatusCode::BAD_REQUEST;
     response
 }

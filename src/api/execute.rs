@@ -8,14 +8,15 @@ use axum::http::request::Parts;
 use axum::http::{Method, Response};
 use redis::Value;
 
-use super::error::{self, ApiError};
+use super::error::ApiError;
+use super::format::Format;
 use super::{Context, auth, body, health, readonly, stream};
 use crate::command::body::{parse_command, parse_pipeline};
 use crate::command::policy::{self, Policy};
 use crate::command::{Batch, Command, path};
 use crate::dialect::{Answer as Translation, Listener, Reply};
 use crate::engine::Engine;
-use crate::reply::{self, Encoding};
+use crate::reply;
 use crate::tokens::{Access, Tenant};
 
 type Answer = Result<Response<Body>, ApiError>;
@@ -23,7 +24,6 @@ type Answer = Result<Response<Body>, ApiError>;
 /// A request whose bearer is known and whose body has arrived.
 struct Asked {
     tenant: Tenant,
-    encoding: Encoding,
     parts: Parts,
     body: Bytes,
 }
@@ -46,8 +46,9 @@ pub async fn root(State(context): State<Arc<Context>>, request: Request) -> Answ
         return Ok(health::greet());
     }
     let asked = receive(&context, request).await?;
+    let format = Format::asked(&asked.parts.headers)?;
     let command = parse_command(&asked.body)?;
-    run_one(&context, &asked, command).await
+    Ok(format.one(&run_one(&context, &asked, command).await?))
 }
 
 /// `/set/key/value?EX=100`: the path is one command, or a stream.
@@ -58,13 +59,15 @@ pub async fn path_command(State(context): State<Arc<Context>>, request: Request)
     if let Some(topics) = stream::topics(uri.path()) {
         return stream::open(&context, asked.tenant, topics?).await;
     }
+    let format = Format::asked(&asked.parts.headers)?;
     let command = path::parse(uri.path(), &asked.body, uri.query())?;
-    run_one(&context, &asked, command).await
+    Ok(format.one(&run_one(&context, &asked, command).await?))
 }
 
 /// `/pipeline`: each line is answered on its own.
 pub async fn pipeline(State(context): State<Arc<Context>>, request: Request) -> Answer {
     let asked = receive(&context, request).await?;
+    let format = Format::asked(&asked.parts.headers)?;
     let lines = parse_pipeline(&asked.body)?;
     let commands = lines.iter().flatten();
     let mut forbidden = readonly::forbidden(&context, asked.tenant, commands).await?.into_iter();
@@ -95,20 +98,10 @@ pub async fn pipeline(State(context): State<Arc<Context>>, request: Request) -> 
     };
     let mut sent = batch.commands.as_slice();
     let mut replies = replies.into_iter();
-    let mut out = vec![b'['];
-    for answer in answers {
-        if out.len() > 1 {
-            out.push(b',');
-        }
-        match answer {
-            Err(text) => reply::write_error(&mut out, &text),
-            Ok(translation) => {
-                write_item(&mut out, &translation.next(&mut sent, &mut replies), asked.encoding);
-            }
-        }
-    }
-    out.push(b']');
-    Ok(error::json(out))
+    Ok(format.several(answers.into_iter().map(|answer| match answer {
+        Err(text) => Reply::Error(text),
+        Ok(translation) => translation.next(&mut sent, &mut replies),
+    })))
 }
 
 /// `/multi-exec`: all lines or none, in one MULTI/EXEC.
@@ -140,15 +133,8 @@ pub async fn transaction(State(context): State<Arc<Context>>, request: Request) 
     };
     let mut sent = batch.commands.as_slice();
     let mut results = results.into_iter();
-    let mut out = vec![b'['];
-    for translation in translations {
-        if out.len() > 1 {
-            out.push(b',');
-        }
-        write_item(&mut out, &translation.next(&mut sent, &mut results), asked.encoding);
-    }
-    out.push(b']');
-    Ok(error::json(out))
+    let replies = translations.iter().map(|one| one.next(&mut sent, &mut results));
+    Ok(Format::json(&asked.parts.headers).several(replies))
 }
 
 /// The first command that was not queued says more than EXEC's "because of previous errors".
@@ -183,22 +169,18 @@ async fn receive(context: &Context, request: Request) -> Result<Asked, ApiError>
         Method::POST | Method::PUT => body::read(context, &parts.headers, body).await?,
         _ => Bytes::new(),
     };
-    let base64 = parts
-        .headers
-        .get("upstash-encoding")
-        .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"base64"));
-    let encoding = if base64 { Encoding::Base64 } else { Encoding::Text };
-    Ok(Asked { tenant, encoding, parts, body })
+    Ok(Asked { tenant, parts, body })
 }
 
-async fn run_one(context: &Context, asked: &Asked, command: Command) -> Answer {
+/// The reply to a single command; a refusal is an error like Redis's own.
+async fn run_one(context: &Context, asked: &Asked, command: Command) -> Result<Reply, ApiError> {
     let own_connection = match policy::of(&command, asked.own_user(context)) {
-        Policy::Refuse(text) => return Err(ApiError::Refused(text)),
+        Policy::Refuse(text) => return Ok(Reply::Error(text)),
         policy => policy == Policy::Lease,
     };
     let forbidden = readonly::forbidden(context, asked.tenant, [&command].into_iter()).await?;
     if let Some(text) = forbidden.into_iter().flatten().next() {
-        return Err(ApiError::Refused(text));
+        return Ok(Reply::Error(text));
     }
     let engine = context.upstreams.engine(asked.tenant).await?;
     let mut batch = Batch { commands: Vec::with_capacity(1), atomic: false };
@@ -208,18 +190,5 @@ async fn run_one(context: &Context, asked: &Asked, command: Command) -> Answer {
         true => Vec::new(),
         false => context.upstreams.execute(asked.tenant, &batch, own_connection).await?,
     };
-    let reply = translation.next(&mut batch.commands.as_slice(), &mut replies.into_iter());
-    let mut out = Vec::new();
-    write_item(&mut out, &reply, asked.encoding);
-    Ok(match reply {
-        Reply::Error(_) => error::command_failed(out),
-        Reply::Value(_) => error::json(out),
-    })
-}
-
-fn write_item(out: &mut Vec<u8>, reply: &Reply, encoding: Encoding) {
-    match reply {
-        Reply::Error(text) => reply::write_error(out, text),
-        Reply::Value(value) => reply::write_item(out, value, encoding),
-    }
+    Ok(translation.next(&mut batch.commands.as_slice(), &mut replies.into_iter()))
 }

@@ -1,6 +1,6 @@
 //! Upstash's REST API over HTTP: routes, authentication, bodies in, JSON out.
 //!
-//! Promises: every answer that is not empty is JSON, or a stream of events; every answer carries
+//! Promises: every answer that is not empty is JSON, RESP2 if asked for, or a stream of events; every answer carries
 //! CORS headers and a sync token, but for those to what is no HTTP; a request's body and each pause
 //! in it are bounded. Leaves to others: what Redis does.
 
@@ -8,6 +8,7 @@ mod auth;
 mod body;
 mod error;
 mod execute;
+mod format;
 mod health;
 mod manners;
 mod readonly;

@@ -7,4 +7,5 @@ mod batches;
 mod connections;
 mod headers;
 mod refused;
+mod resp2;
 mod scripts;

@@ -1,0 +1,89 @@
+//! How an answer is written: JSON, its strings plain or in base64, or the bytes of RESP2
+//! (`Upstash-Encoding` and `Upstash-Response-Format`, Upstash docs, "REST API").
+
+use axum::body::Body;
+use axum::http::{HeaderMap, Response};
+
+use super::error::{self, ApiError};
+use crate::dialect::Reply;
+use crate::reply::{self, Encoding};
+
+/// The form of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// `{"result":…}` or `{"error":…}`.
+    Json(Encoding),
+    /// As Redis sent it.
+    Resp2,
+}
+
+impl Format {
+    /// What the request's headers ask for.
+    pub fn asked(headers: &HeaderMap) -> Result<Self, ApiError> {
+        let json = Self::json(headers);
+        let Some(format) = headers.get("upstash-response-format") else { return Ok(json) };
+        match (format.as_bytes().to_ascii_lowercase().as_slice(), json) {
+            (b"json", json) => Ok(json),
+            (b"resp2", Self::Json(Encoding::Text)) => Ok(Self::Resp2),
+            (b"resp2", _) => Err(ApiError::Refused(
+                "ERR Upstash-Encoding: base64 is not for Upstash-Response-Format: resp2, which \
+                 carries any bytes; leave one of them out"
+                    .into(),
+            )),
+            _ => Err(ApiError::Refused(
+                "ERR Upstash-Response-Format is neither json nor resp2".into(),
+            )),
+        }
+    }
+
+    /// What the headers ask for where there is JSON only.
+    pub fn json(headers: &HeaderMap) -> Self {
+        let base64 = headers
+            .get("upstash-encoding")
+            .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"base64"));
+        Self::Json(if base64 { Encoding::Base64 } else { Encoding::Text })
+    }
+
+    /// The answer to a single command: 400 if it is an error.
+    pub fn one(self, reply: &Reply) -> Response<Body> {
+        let mut out = Vec::new();
+        self.write(&mut out, reply);
+        match reply {
+            Reply::Value(_) => self.response(out),
+            Reply::Error(_) => error::command_failed(self.response(out)),
+        }
+    }
+
+    /// The answer to several commands: a JSON array, or one RESP2 reply behind the other.
+    pub fn several(self, replies: impl Iterator<Item = Reply>) -> Response<Body> {
+        let mut out = Vec::new();
+        for (index, reply) in replies.enumerate() {
+            if let Self::Json(_) = self {
+                out.push(if index == 0 { b'[' } else { b',' });
+            }
+            self.write(&mut out, &reply);
+        }
+        match self {
+            Self::Json(_) if out.is_empty() => out.extend_from_slice(b"[]"),
+            Self::Json(_) => out.push(b']'),
+            Self::Resp2 => {}
+        }
+        self.response(out)
+    }
+
+    fn write(self, out: &mut Vec<u8>, reply: &Reply) {
+        match (self, reply) {
+            (Self::Json(encoding), Reply::Value(value)) => reply::write_item(out, value, encoding),
+            (Self::Json(_), Reply::Error(text)) => reply::write_error(out, text),
+            (Self::Resp2, Reply::Value(value)) => reply::write_resp2(out, value),
+            (Self::Resp2, Reply::Error(text)) => reply::write_resp2_error(out, text),
+        }
+    }
+
+    fn response(self, body: Vec<u8>) -> Response<Body> {
+        match self {
+            Self::Json(_) => error::json(body),
+            Self::Resp2 => error::octets(body),
+        }
+    }
+}
