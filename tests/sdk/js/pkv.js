@@ -1,4 +1,4 @@
-// A pkv of its own for the test file that imports this, and clients for it.
+// A pkv of its own for the test file that imports this, more of them, and clients.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -14,23 +14,24 @@ export const DEADLINE = 30_000;
 
 export const token = "token-of-the-sdk-tests";
 
-/** Where pkv serves; known in tests and hooks. */
+/** Where the file's pkv serves; known in tests and hooks. */
 export let url;
 
 // Started by a hook, not while the file is loaded: when loading fails, node ends without a chance
 // to end pkv.
-let directory;
-let pkv;
-let exited;
-let banner = "";
-let log = "";
-const kill = () => pkv.kill("SIGKILL");
+let stop;
+before(async () => ({ url, stop } = await start()));
+after(() => stop?.());
 
-before(async () => {
-  directory = await mkdtemp(join(tmpdir(), "pkv-js-"));
+/**
+ * Starts a pkv with an empty database: its URL, and what ends it as an operator would and checks
+ * that it ends well.
+ */
+export async function start() {
+  const directory = await mkdtemp(join(tmpdir(), "pkv-js-"));
   // Nothing of the caller's but the server to run may change what is tested.
   const inherited = Object.entries(process.env).filter(([name]) => !/^(SRH|PKV)_/.test(name));
-  pkv = spawn(process.env.PKV_BIN, {
+  const pkv = spawn(process.env.PKV_BIN, {
     cwd: directory,
     env: {
       ...Object.fromEntries(inherited),
@@ -42,43 +43,58 @@ before(async () => {
     },
     stdio: ["ignore", "pipe", "pipe"],
   });
+  const kill = () => pkv.kill("SIGKILL");
   process.once("exit", kill);
-  exited = once(pkv, "exit");
-  const ready = new Promise((resolve) => {
-    pkv.stdout.setEncoding("utf8").on("data", (text) => {
-      banner += text;
-      if (/^pkv ready in .+\n/m.test(banner)) resolve();
-    });
-  });
-  pkv.stderr.setEncoding("utf8").on("data", (text) => (log += text));
-
-  const early = exited.then(([code, signal]) => {
-    throw new Error(`pkv ended before it was ready (${signal ?? code}):\n${banner}${log}`);
-  });
-  await inTime("to be ready", ready, early);
-  url = /^UPSTASH_REDIS_REST_URL=(.+)$/m.exec(banner)[1];
-});
-
-// Ends pkv as an operator would, and checks that it ends well.
-after(async () => {
-  try {
-    pkv.kill("SIGTERM");
-    const [code, signal] = await inTime("to stop", exited);
-    assert.deepEqual({ code, signal }, { code: 0, signal: null }, `pkv ended badly:\n${log}`);
-  } finally {
+  const discard = async () => {
     kill();
     pkv.stdout.destroy();
     pkv.stderr.destroy();
     process.off("exit", kill);
     await rm(directory, { recursive: true, force: true });
+  };
+
+  const exited = once(pkv, "exit");
+  const output = { banner: "", log: "" };
+  const ready = new Promise((resolve) => {
+    pkv.stdout.setEncoding("utf8").on("data", (text) => {
+      output.banner += text;
+      if (/^pkv ready in .+\n/m.test(output.banner)) resolve();
+    });
+  });
+  pkv.stderr.setEncoding("utf8").on("data", (text) => (output.log += text));
+  const early = exited.then(([code, signal]) => {
+    throw new Error(`pkv ended before it was ready (${signal ?? code}):\n${said(output)}`);
+  });
+  try {
+    await inTime(output, "to be ready", ready, early);
+  } catch (error) {
+    await discard();
+    throw error;
   }
-});
+
+  const stop = async () => {
+    try {
+      pkv.kill("SIGTERM");
+      const [code, signal] = await inTime(output, "to stop", exited);
+      assert.deepEqual(
+        { code, signal },
+        { code: 0, signal: null },
+        `pkv ended badly:\n${said(output)}`,
+      );
+    } finally {
+      await discard();
+    }
+  };
+  return { url: /^UPSTASH_REDIS_REST_URL=(.+)$/m.exec(output.banner)[1], stop };
+}
+
+const said = ({ banner, log }) => banner + log;
 
 /** The first of the promises to settle, unless none does before the deadline. */
-async function inTime(what, ...promises) {
+async function inTime(output, what, ...promises) {
   let timer;
   const late = new Promise((_, reject) => {
-    const error = () => new Error(`pkv takes too long ${what}:\n${banner}${log}`);
+    const error = () => new Error(`pkv takes too long ${what}:\n${said(output)}`);
     timer = setTimeout(() => reject(error()), DEADLINE);
   });
   try {

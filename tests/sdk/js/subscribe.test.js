@@ -2,20 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { next } from "./events.js";
 import { connect, DEADLINE } from "./pkv.js";
-
-/** The next event of this name; rejects at the deadline and on an error event. */
-function next(subscriber, name) {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`no ${name}`)), DEADLINE);
-    const settle = (how) => (event) => {
-      clearTimeout(timer);
-      how(event);
-    };
-    subscriber.on("error", settle(reject));
-    subscriber.on(name, settle(resolve));
-  });
-}
 
 // The client's own deadline for a request would end a stream.
 const client = () => connect({ signal: undefined });

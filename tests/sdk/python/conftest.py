@@ -8,6 +8,9 @@ import upstash_redis.asyncio
 
 from pkv import TOKEN, Awaited, running_pkv
 
+# Before it is loaded, so that its assertions say what was compared.
+pytest.register_assert_rewrite("commands")
+
 
 @pytest.fixture(scope="session")
 def url():
