@@ -10,12 +10,16 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
+use redis::Value;
 use sha1::{Digest, Sha1};
 
 use super::{Meaning, Sent, Translation};
 use crate::command::Command;
 
 const FLAG: &str = "allow-key-locking";
+
+/// `allow-stale` in Lua: `\116` is a `t`.
+const STAND_IN: &str = r"allow-s\116ale";
 
 /// Aliases that are remembered (each takes about 200 bytes); with more of them all are forgotten,
 /// which costs each script one more round trip.
@@ -46,6 +50,9 @@ impl Aliases {
                 self.digests(command, 2, end)
             }
             (b"FUNCTION", Some(b"LOAD")) => library(command),
+            (b"FUNCTION", Some(b"LIST")) => {
+                return Translation { sent: Sent::One(command), meaning: Meaning::Mapped(listed) };
+            }
             _ => command,
         };
         command.into()
@@ -107,7 +114,8 @@ fn without_flag(script: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// FUNCTION LOAD: the flag stands in Lua tables, `flags = {'allow-key-locking'}`. There it becomes
-/// `allow-stale`, which means nothing to a Redis that is no replica.
+/// `allow-stale`, which means nothing to a Redis that is no replica, in a spelling by which
+/// [`listed`] knows it again.
 fn library(command: Command) -> Command {
     let at = command.words().len() - 1;
     let Ok(text) = std::str::from_utf8(&command.words()[at]) else { return command };
@@ -115,9 +123,26 @@ fn library(command: Command) -> Command {
         return command;
     }
     let rewritten = ['\'', '"'].iter().fold(text.to_owned(), |text, quote| {
-        text.replace(&format!("{quote}{FLAG}{quote}"), &format!("{quote}allow-stale{quote}"))
+        text.replace(&format!("{quote}{FLAG}{quote}"), &format!("{quote}{STAND_IN}{quote}"))
     });
     command.with_word(at, rewritten.into_bytes())
+}
+
+/// FUNCTION LIST: flags and code as they were loaded. (A function that its author flagged
+/// `allow-stale`, and nobody else's, is listed with the other flag.)
+fn listed(value: Value) -> Value {
+    match value {
+        Value::Array(items) => Value::Array(items.into_iter().map(listed).collect()),
+        Value::SimpleString(flag) if flag == "allow-stale" => Value::SimpleString(FLAG.into()),
+        Value::BulkString(flag) if flag == b"allow-stale" => Value::BulkString(FLAG.into()),
+        Value::BulkString(code) => match std::str::from_utf8(&code) {
+            Ok(text) if text.contains(STAND_IN) => {
+                Value::BulkString(text.replace(STAND_IN, FLAG).into_bytes())
+            }
+            _ => Value::BulkString(code),
+        },
+        value => value,
+    }
 }
 
 fn digest(script: &[u8]) -> Sha1Hex {
@@ -182,7 +207,8 @@ mod tests {
                     flags={'no-writes', 'allow-key-locking'}}";
         let sent = library(command(&["FUNCTION", "LOAD", code]));
         let text = String::from_utf8(sent.words()[2].clone()).unwrap();
-        assert!(text.contains("flags={'no-writes', 'allow-stale'}"), "{text}");
+        assert!(text.contains(r"flags={'no-writes', 'allow-s\116ale'}"), "{text}");
+        assert_eq!(listed(Value::BulkString(text.into_bytes())), Value::BulkString(code.into()));
     }
 
     #[test]

@@ -34,12 +34,3 @@ test("SCAN finds every key", async () => {
   } while (cursor !== "0");
   assert.deepEqual([...found].sort(), users.sort());
 });
-
-test("a value is replaced on condition of what it is", async () => {
-  const replace = (value, ...condition) => redis.exec(["SET", "key", value, ...condition]);
-  await redis.set("key", "first");
-  assert.equal(await replace("second", "IFEQ", "first"), "OK");
-  assert.equal(await replace("third", "IFEQ", "first"), null);
-  assert.equal(await replace("third", "IFNE", "second"), null);
-  assert.equal(await redis.get("key"), "second");
-});
