@@ -51,6 +51,7 @@ impl ApiError {
             Self::Denied(Denied::Unknown) => StatusCode::UNAUTHORIZED,
             Self::Denied(Denied::NoneConfigured) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Parse(_) | Self::Refused(_) | Self::TooLarge { .. } => StatusCode::BAD_REQUEST,
+            Self::Fault(Fault::Refused(_)) => StatusCode::BAD_REQUEST,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::Fault(Fault::Timeout) => StatusCode::GATEWAY_TIMEOUT,
             Self::Fault(_) => StatusCode::SERVICE_UNAVAILABLE,
@@ -75,6 +76,7 @@ impl ApiError {
                     "ERR max request size exceeded. Limit: {limit} bytes, Actual: {actual} bytes"
                 )
             }
+            Self::Fault(Fault::Refused(text)) => text.clone(),
             Self::BodyTimeout => "ERR the request body did not arrive in time".into(),
             Self::Fault(Fault::NotSent) => {
                 "ERR the connection to Redis broke; the command was not sent. Try again".into()

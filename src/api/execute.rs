@@ -10,7 +10,7 @@ use redis::Value;
 
 use super::error::ApiError;
 use super::format::Format;
-use super::{Context, auth, body, health, readonly, stream};
+use super::{Context, auth, body, health, monitor, readonly, stream};
 use crate::command::body::{parse_command, parse_pipeline};
 use crate::command::policy::{self, Policy};
 use crate::command::{Batch, Command, path};
@@ -55,6 +55,9 @@ pub async fn root(State(context): State<Arc<Context>>, request: Request) -> Answ
 pub async fn path_command(State(context): State<Arc<Context>>, request: Request) -> Answer {
     let asked = receive(&context, request).await?;
     let uri = &asked.parts.uri;
+    if monitor::is_asked_for(uri.path()) {
+        return monitor::open(&context, asked.tenant).await;
+    }
     // Whatever body comes with it (the SDK sends `[]`) is no channel.
     if let Some(topics) = stream::topics(uri.path()) {
         return stream::open(&context, asked.tenant, topics?).await;

@@ -7,10 +7,12 @@
 mod auth;
 mod body;
 mod error;
+mod events;
 mod execute;
 mod format;
 mod health;
 mod manners;
+mod monitor;
 mod readonly;
 mod server;
 mod stream;

@@ -5,24 +5,17 @@
 //! own subscriptions from 1.
 
 use std::collections::VecDeque;
-use std::convert::Infallible;
-use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::http::Response;
 use percent_encoding::percent_decode_str;
-use tokio::time::{Interval, MissedTickBehavior};
 
 use super::Context;
-use super::error::{self, ApiError};
+use super::error::ApiError;
+use super::events::{self, Source, event};
 use crate::dialect;
-use crate::reply;
-use crate::stop::Stop;
 use crate::tokens::{Access, Tenant};
 use crate::upstream::{Ended, Event, Message, Subscription, Topic};
-
-/// Shorter than the idle timeout of any proxy between us and the client.
-const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// The topics in a path, if it is that of a stream. The first segment may be in any case.
 pub fn topics(path: &str) -> Option<Result<Vec<Topic>, ApiError>> {
@@ -59,17 +52,8 @@ pub async fn open(
         return Err(ApiError::Refused(dialect::no_permission(command)));
     }
     let subscription = context.upstreams.subscribe(tenant, topics.clone()).await?;
-    let mut heartbeat = tokio::time::interval(HEARTBEAT);
-    heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    heartbeat.reset(); // the first beat is not due at once
     let ready = (1..).zip(&topics).map(|(count, topic)| confirmation(topic, count)).collect();
-    let feed = Feed { subscription, topics, ready, heartbeat, stop: context.stop.clone() };
-    let events = futures_util::stream::unfold(Some(feed), |feed| async {
-        let mut feed = feed?;
-        let (bytes, goes_on) = feed.next().await?;
-        Some((Ok::<_, Infallible>(bytes), goes_on.then_some(feed)))
-    });
-    Ok(error::event_stream(Body::from_stream(events)))
+    Ok(events::respond(Feed { subscription, topics, ready }, context.stop.clone()))
 }
 
 /// One client's stream; dropped, and so unsubscribed, when the client goes away.
@@ -77,29 +61,20 @@ struct Feed {
     subscription: Subscription,
     topics: Vec<Topic>,
     ready: VecDeque<Bytes>,
-    heartbeat: Interval,
-    stop: Stop,
 }
 
-impl Feed {
-    /// The next bytes, and whether more may follow; `None` at the end.
-    async fn next(&mut self) -> Option<(Bytes, bool)> {
+impl Source for Feed {
+    async fn next(&mut self) -> Result<Bytes, Ended> {
         if let Some(bytes) = self.ready.pop_front() {
-            return Some((bytes, true));
+            return Ok(bytes);
         }
-        tokio::select! {
-            event = self.subscription.next() => match event {
-                Ok(Event::Message(message)) => Some((message_event(&message), true)),
-                Ok(Event::Subscribed(topic)) => {
-                    let count = 1 + self.topics.iter().position(|known| *known == topic)?;
-                    Some((confirmation(&topic, count), true))
-                }
-                Err(Ended::TooSlow) => Some((too_slow(), false)),
-                Err(Ended::Closed) => None,
-            },
-            _ = self.heartbeat.tick() => Some((Bytes::from_static(b": keepalive\n\n"), true)),
-            () = self.stop.requested() => None,
-        }
+        Ok(match self.subscription.next().await? {
+            Event::Message(message) => message_event(&message),
+            Event::Subscribed(topic) => {
+                let at = self.topics.iter().position(|known| *known == topic);
+                confirmation(&topic, 1 + at.ok_or(Ended::Closed)?)
+            }
+        })
     }
 }
 
@@ -122,26 +97,6 @@ fn message_event(message: &Message) -> Bytes {
     })
 }
 
-fn too_slow() -> Bytes {
-    let mut text = b"event: error\ndata: ".to_vec();
-    reply::write_error(&mut text, "ERR the client reads too slowly and was cut off");
-    text.extend_from_slice(b"\n\n");
-    text.into()
-}
-
-/// A text with line ends becomes several `data:` lines, as the standard has it
-/// (<https://html.spec.whatwg.org/multipage/server-sent-events.html>).
-fn event(text: &str) -> Bytes {
-    let mut bytes = Vec::with_capacity(text.len() + 8);
-    for line in text.split('\n') {
-        bytes.extend_from_slice(b"data: ");
-        bytes.extend_from_slice(line.as_bytes());
-        bytes.push(b'\n');
-    }
-    bytes.push(b'\n');
-    bytes.into()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -156,11 +111,5 @@ mod tests {
         assert_eq!(named("/subscribe"), Some(Err(())));
         assert_eq!(named("/subscribe/"), Some(Err(())));
         assert_eq!(named("/get/subscribe"), None);
-    }
-
-    #[test]
-    fn line_ends_make_more_data_lines() {
-        assert_eq!(&event("a,b")[..], b"data: a,b\n\n");
-        assert_eq!(&event("a\nb")[..], b"data: a\ndata: b\n\n");
     }
 }

@@ -17,9 +17,10 @@ const STATIC: &str = include_str!("../../etc/redis.conf");
 pub const SUPERVISOR_USER: &str = "pkv-supervisor";
 
 /// What every caller may do: everything but controlling the server. Enforced by Redis itself, so
-/// that a Lua script cannot reach what the policy table refuses.
+/// that a Lua script cannot reach what the policy table refuses. (MONITOR is for `/monitor`; no
+/// script may call it.)
 const CALLER_RULES: &str = "~* &* +@all -@admin -@dangerous \
-    +keys +info +sort +sort_ro +flushdb +flushall +restore \
+    +keys +info +sort +sort_ro +flushdb +flushall +restore +monitor \
     -move -memory|doctor -memory|purge -script|debug";
 
 /// The user of the read-only token, as Upstash names it for its TCP clients.

@@ -8,8 +8,10 @@
 //! again. Everything else that was under way when a connection broke is [`Fault::Lost`].
 
 mod link;
+mod monitor;
 mod pool;
 mod push;
+mod queue;
 mod reply_lines;
 mod wire;
 
@@ -24,8 +26,10 @@ use crate::state::StateReceiver;
 use crate::tokens::{Target, Tenant};
 
 pub use link::{Kind, Link};
+pub use monitor::{Monitor, Sight};
 use pool::Pool;
-pub use push::{Ended, Event, Message, Subscription, Topic};
+pub use push::{Event, Message, Subscription, Topic};
+pub use queue::Ended;
 
 /// Why a batch has no replies.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +44,8 @@ pub enum Fault {
     Busy,
     /// Certainly not executed: there is no Redis to send it to. The text says what is known.
     Down(String),
+    /// Redis refused what pkv itself needs for the answer; the text is Redis's.
+    Refused(String),
 }
 
 /// Every Redis that tokens lead to, each behind a pool that opens at the first request for it and
@@ -85,6 +91,11 @@ impl Upstreams {
         topics: Vec<Topic>,
     ) -> Result<Subscription, Fault> {
         self.pools[tenant.target].subscribe(topics).await
+    }
+
+    /// Monitors; returns once Redis has confirmed it.
+    pub async fn monitor(&self, tenant: Tenant) -> Result<Monitor, Fault> {
+        self.pools[tenant.target].monitor().await
     }
 
     /// Closes pools that have been idle, until dropped.

@@ -10,8 +10,9 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tracing::{debug, info};
 
-use super::push::{Hub, Subscription, Topic};
-use super::{Fault, Kind, Link};
+use super::monitor::Monitor;
+use super::push::{Subscription, Topic};
+use super::{Fault, Kind, Link, monitor, push};
 use crate::command::{Batch, Command};
 use crate::engine::Engine;
 use crate::state::{State, StateReceiver};
@@ -40,7 +41,9 @@ pub struct Pool {
     /// What the newest shared connection leads to.
     engine: Mutex<Option<Arc<Engine>>>,
     /// Started by the first subscriber.
-    hub: OnceLock<Hub>,
+    subscriptions: OnceLock<push::Hub>,
+    /// Started by the first monitor.
+    monitors: OnceLock<monitor::Hub>,
 }
 
 /// The place of one shared connection.
@@ -62,14 +65,21 @@ impl Pool {
             next: AtomicUsize::new(0),
             last_used: Mutex::new(Instant::now()),
             engine: Mutex::default(),
-            hub: OnceLock::new(),
+            subscriptions: OnceLock::new(),
+            monitors: OnceLock::new(),
         }
     }
 
     /// Subscribes; returns once Redis has confirmed every topic.
     pub async fn subscribe(&self, topics: Vec<Topic>) -> Result<Subscription, Fault> {
-        let start = || Hub::start(self.target.connection.clone(), self.state.clone());
-        self.hub.get_or_init(start).subscribe(topics).await.map_err(Fault::Down)
+        let start = || push::Hub::start(self.target.connection.clone(), self.state.clone());
+        self.subscriptions.get_or_init(start).subscribe(topics).await.map_err(Fault::Down)
+    }
+
+    /// Monitors; returns once Redis has confirmed it.
+    pub async fn monitor(&self) -> Result<Monitor, Fault> {
+        let start = || monitor::Hub::start(self.target.connection.clone(), self.state.clone());
+        self.monitors.get_or_init(start).join().await
     }
 
     /// Which server this is; connects if that has never been asked.

@@ -6,8 +6,6 @@
 //! connection is lost, it is made anew and every topic is subscribed again, which each subscriber
 //! is told ([`Event::Subscribed`]): what was published in between is lost, as pub/sub is.
 
-mod queue;
-
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,10 +16,10 @@ use redis::{Msg, RedisResult};
 use tokio::sync::{mpsc, oneshot};
 use tracing::debug;
 
+use super::queue::{Ended, Queue, Weigh};
 use super::wire;
 use crate::config::ConnectionString;
 use crate::state::{State, StateReceiver};
-use queue::Queue;
 
 /// Longest wait for Redis to connect or to confirm.
 const ANSWER: Duration = Duration::from_secs(2);
@@ -61,13 +59,13 @@ pub struct Message {
     pub payload: Vec<u8>,
 }
 
-/// How a subscription ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ended {
-    /// Its reader was too slow.
-    TooSlow,
-    /// The hub is gone: pkv is stopping.
-    Closed,
+impl Weigh for Event {
+    fn weight(&self) -> usize {
+        match self {
+            Self::Subscribed(_) => 0,
+            Self::Message(message) => message.channel.len() + message.payload.len(),
+        }
+    }
 }
 
 /// A subscriber's end; dropping it unsubscribes.
@@ -75,7 +73,7 @@ pub enum Ended {
 pub struct Subscription {
     id: u64,
     topics: Vec<Topic>,
-    queue: Arc<Queue>,
+    queue: Arc<Queue<Event>>,
     hub: mpsc::UnboundedSender<Order>,
 }
 
@@ -95,7 +93,7 @@ impl Drop for Subscription {
 
 /// The hub's end of a subscription.
 #[derive(Debug)]
-struct Subscriber(Arc<Queue>);
+struct Subscriber(Arc<Queue<Event>>);
 
 impl Drop for Subscriber {
     fn drop(&mut self) {

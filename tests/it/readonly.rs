@@ -110,10 +110,9 @@ async fn reads_are_answered_and_writes_are_not() {
         assert_eq!((status, body), (200, want));
         assert_eq!(reader.post("/multi-exec", &lines).await, (400, no_permission("set")));
         assert_eq!(reader.post("/set/k/w", &json!("x")).await, (400, no_permission("set")));
-        assert_eq!(
-            reader.post("/subscribe/c", &json!([])).await,
-            (400, no_permission("subscribe"))
-        );
+        for (path, name) in [("/subscribe/c", "subscribe"), ("/monitor", "monitor")] {
+            assert_eq!(reader.post(path, &json!([])).await, (400, no_permission(name)));
+        }
         assert_eq!(result(pkv.run(json!(["GET", "k"])).await), json!("v"));
         assert_eq!(result(pkv.run(json!(["DBSIZE"])).await), json!(2));
     })

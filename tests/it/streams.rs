@@ -1,4 +1,6 @@
-//! `/subscribe` and `/psubscribe`: the bytes, and what happens to them.
+//! `/subscribe`, `/psubscribe` and `/monitor`: the bytes, and what happens to them.
+
+mod monitor;
 
 use std::time::{Duration, Instant};
 
@@ -14,13 +16,13 @@ use crate::support::{Pkv, eventually, result};
 const LIMIT: Duration = Duration::from_secs(20);
 
 /// An open stream and the text that came so far.
-struct Stream {
+pub struct Stream {
     response: reqwest::Response,
     text: String,
 }
 
 impl Stream {
-    async fn open(pkv: &Pkv, path: &str) -> Self {
+    pub async fn open(pkv: &Pkv, path: &str) -> Self {
         // As the SDK asks: the body is no channel, and the encoding does not concern events.
         let request = pkv
             .request("POST", path)
@@ -29,6 +31,10 @@ impl Stream {
             .header("upstash-encoding", "base64")
             .timeout(Duration::from_secs(300))
             .body("[]");
+        Self::answering(request).await
+    }
+
+    async fn answering(request: reqwest::RequestBuilder) -> Self {
         let response = request.send().await.unwrap();
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()["content-type"], "text/event-stream");
@@ -37,7 +43,7 @@ impl Stream {
     }
 
     /// Reads until the text so far ends with `end`, and takes it.
-    async fn until(&mut self, end: &str) -> String {
+    pub async fn until(&mut self, end: &str) -> String {
         while !self.text.ends_with(end) {
             let chunk = tokio::time::timeout(LIMIT, self.response.chunk()).await;
             let chunk = chunk.unwrap_or_else(|_| panic!("no {end:?} after {:?}", self.text));
@@ -158,7 +164,7 @@ async fn streams_end_with_pkv_and_do_not_delay_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_reader_is_cut_off_and_the_others_lose_nothing() {
     let pkv = std::sync::Arc::new(Pkv::start());
-    let mut slow = slow_reader(&pkv, "/subscribe/flood").await;
+    let mut slow = slow_reader(&pkv, "/subscribe/flood", "data: subscribe,flood,1\n\n").await;
     let readers: Vec<_> = (0..8)
         .map(|_| {
             let pkv = pkv.clone();
@@ -197,19 +203,16 @@ async fn a_slow_reader_is_cut_off_and_the_others_lose_nothing() {
     for reader in reading {
         tokio::time::timeout(Duration::from_secs(60), reader).await.unwrap().unwrap();
     }
-    // Its buffer is opened now, for the rest of what was on its way to come through quickly.
-    SockRef::from(&slow).set_recv_buffer_size(1 << 20).unwrap();
-    let mut rest = Vec::new();
-    tokio::time::timeout(LIMIT, slow.read_to_end(&mut rest)).await.unwrap().unwrap();
-    let rest = String::from_utf8_lossy(&rest);
+    let rest = read_on(&mut slow).await;
     let cut = "event: error\ndata: {\"error\":\"ERR the client reads too slowly";
     assert!(rest.contains(cut), "{}", &rest[rest.len() - 200..]);
     // It was cut off while messages were still coming, and told nothing after that.
     assert!(!rest.contains(&format!(",{:04}\n", MESSAGES - 1)));
 }
 
-/// A stream on a connection whose receive buffer is small, confirmed, and then not read.
-async fn slow_reader(pkv: &Pkv, path: &str) -> TcpStream {
+/// A stream on a connection whose receive buffer is small, read to the end of `confirmation`, and
+/// then not any more.
+async fn slow_reader(pkv: &Pkv, path: &str, confirmation: &str) -> TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
     let address = pkv.url.strip_prefix("http://").unwrap().parse().unwrap();
@@ -218,10 +221,19 @@ async fn slow_reader(pkv: &Pkv, path: &str) -> TcpStream {
     let request = format!("GET {path}?_token={} HTTP/1.0\r\n\r\n", pkv.token);
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut text = String::new();
-    while !text.ends_with("data: subscribe,flood,1\n\n") {
+    while !text.ends_with(confirmation) {
         let mut byte = [0];
         tokio::time::timeout(LIMIT, stream.read_exact(&mut byte)).await.unwrap().unwrap();
         text.push(byte[0].into());
     }
     stream
+}
+
+/// The rest of a slow reader's stream, to its end.
+async fn read_on(slow: &mut TcpStream) -> String {
+    // Its buffer is opened now, for the rest of what was on its way to come through quickly.
+    SockRef::from(&*slow).set_recv_buffer_size(1 << 20).unwrap();
+    let mut rest = Vec::new();
+    tokio::time::timeout(LIMIT, slow.read_to_end(&mut rest)).await.unwrap().unwrap();
+    String::from_utf8_lossy(&rest).into_owned()
 }

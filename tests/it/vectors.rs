@@ -1,8 +1,9 @@
-//! The test vectors of the REST API's specification, by their numbers, over real HTTP. (22 to 24
-//! are streams: see `streams`.)
+//! The test vectors of the REST API's specification, by their numbers, over real HTTP. (22 and 23
+//! are subscriptions: see `streams`.)
 
 use serde_json::Value;
 
+use crate::streams::Stream;
 use crate::support::Pkv;
 
 /// The headers of a request.
@@ -214,4 +215,10 @@ async fn every_test_vector_gets_the_answer_of_the_specification() {
         last_sync_token = sync_token.to_owned();
     }
     assert!(failures.is_empty(), "\n{}", failures.join("\n"));
+}
+
+#[tokio::test]
+async fn number_24_is_the_monitors_confirmation() {
+    let mut monitor = Stream::open(&Pkv::start(), "/monitor").await;
+    assert_eq!(monitor.until("\n\n").await, "data: \"OK\"\n\n");
 }

@@ -114,9 +114,9 @@ async fn not_refused(pkv: &Pkv, words: &[String], want: &str) -> Vec<String> {
     let get = pkv.request("GET", &path.replace('?', "%3F")).bearer_auth(&pkv.token);
     let set = |value: &str| json!(["SET", "beside", value]);
     let by_body = pkv.run(json!(words)).await;
-    // As paths these two are streams, which `streams` tests.
+    // As paths these are streams, which `streams` tests.
     let name = words[0].to_ascii_uppercase();
-    let is_stream = matches!(name.as_str(), "SUBSCRIBE" | "PSUBSCRIBE");
+    let is_stream = matches!(name.as_str(), "SUBSCRIBE" | "PSUBSCRIBE" | "MONITOR");
     let by_path = if is_stream { by_body.clone() } else { pkv.send(get).await.unwrap() };
     let pipeline = pkv.post("/pipeline", json!([set("1"), words, set("2")])).await.unwrap();
     let transaction = pkv.post("/multi-exec", json!([set("3"), words, set("4")])).await.unwrap();

@@ -47,6 +47,18 @@ impl RedisServer {
         server
     }
 
+    /// Says these lines to it, on a connection of their own; returns its answers as they came.
+    pub async fn say(&self, lines: &[&str]) -> String {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await.unwrap();
+        let text: String = lines.iter().map(|line| format!("{line}\r\n")).collect();
+        stream.write_all(text.as_bytes()).await.unwrap();
+        // Redis answers what it has been asked before it notices that nothing more will come.
+        stream.shutdown().await.unwrap();
+        let mut answers = Vec::new();
+        stream.read_to_end(&mut answers).await.unwrap();
+        String::from_utf8_lossy(&answers).into_owned()
+    }
+
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }

@@ -3,6 +3,7 @@
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use serde_json::json;
 
+use crate::streams::Stream;
 use crate::support::{Pkv, RedisServer, result};
 
 #[tokio::test]
@@ -42,6 +43,8 @@ async fn tls_is_spoken_and_the_certificate_is_verified() {
     };
     let trusting = pkv(&vars("localhost"), &cert);
     assert_eq!(result(trusting.run(json!(["SET", "k", "v"])).await), json!("OK"));
+    let mut monitor = Stream::open(&trusting, "/monitor").await;
+    assert_eq!(monitor.until("\n\n").await, "data: \"OK\"\n\n");
 
     // Another name than the certificate's, and a store that does not hold it.
     let other = generate_simple_self_signed(["localhost".to_owned()]).unwrap();

@@ -5,31 +5,51 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-use super::{Ended, Event};
-
-/// Messages that wait for one slow reader before it is cut off.
+/// Events that wait for one slow reader before it is cut off.
 const BACKLOG: usize = 1024;
 
-/// And their bytes, all topics of the reader together.
+/// And their bytes, all that the reader has asked for together.
 const BACKLOG_BYTES: usize = 8 << 20;
 
+/// How a stream of events ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// Its reader was too slow.
+    TooSlow,
+    /// The hub is gone: pkv is stopping.
+    Closed,
+}
+
+/// What can wait.
+pub(super) trait Weigh {
+    /// The bytes that count against the bound.
+    fn weight(&self) -> usize;
+}
+
 /// What waits for one reader.
-#[derive(Debug, Default)]
-pub(super) struct Queue {
-    waiting: Mutex<Waiting>,
+#[derive(Debug)]
+pub(super) struct Queue<E> {
+    waiting: Mutex<Waiting<E>>,
     changed: Notify,
 }
 
-#[derive(Debug, Default)]
-struct Waiting {
-    events: VecDeque<Event>,
+#[derive(Debug)]
+struct Waiting<E> {
+    events: VecDeque<E>,
     bytes: usize,
     ended: Option<Ended>,
 }
 
-impl Queue {
+impl<E> Default for Queue<E> {
+    fn default() -> Self {
+        let waiting = Waiting { events: VecDeque::new(), bytes: 0, ended: None };
+        Self { waiting: Mutex::new(waiting), changed: Notify::new() }
+    }
+}
+
+impl<E: Weigh> Queue<E> {
     /// The next event, or how it ended.
-    pub(super) async fn next(&self) -> Result<Event, Ended> {
+    pub(super) async fn next(&self) -> Result<E, Ended> {
         loop {
             if let Some(next) = self.take() {
                 return next;
@@ -39,11 +59,11 @@ impl Queue {
     }
 
     /// The next event, or how it ended; `None` while there is nothing to tell.
-    fn take(&self) -> Option<Result<Event, Ended>> {
+    fn take(&self) -> Option<Result<E, Ended>> {
         let mut waiting = self.lock();
         match waiting.events.pop_front() {
             Some(event) => {
-                waiting.bytes -= event.size();
+                waiting.bytes -= event.weight();
                 Some(Ok(event))
             }
             None => waiting.ended.map(Err),
@@ -52,10 +72,10 @@ impl Queue {
 
     /// Adds the event. If too much is waiting already, the reader is cut off: what waits is thrown
     /// away, since one that does not read would keep it for ever.
-    pub(super) fn put(&self, event: Event) -> Result<(), Ended> {
+    pub(super) fn put(&self, event: E) -> Result<(), Ended> {
         let mut waiting = self.lock();
-        // A single message may be of any size.
-        let bytes = waiting.bytes + event.size();
+        // A single event may be of any size.
+        let bytes = waiting.bytes + event.weight();
         if waiting.events.len() >= BACKLOG || (waiting.bytes > 0 && bytes > BACKLOG_BYTES) {
             waiting.events = VecDeque::new();
             drop(waiting);
@@ -68,23 +88,16 @@ impl Queue {
         self.changed.notify_one();
         Ok(())
     }
+}
 
+impl<E> Queue<E> {
     /// The first reason stays.
     pub(super) fn end(&self, how: Ended) {
         self.lock().ended.get_or_insert(how);
         self.changed.notify_one();
     }
 
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
+    fn lock(&self) -> MutexGuard<'_, Waiting<E>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Event {
-    fn size(&self) -> usize {
-        match self {
-            Self::Subscribed(_) => 0,
-            Self::Message(message) => message.channel.len() + message.payload.len(),
-        }
     }
 }
