@@ -44,6 +44,12 @@ enum Row {
 
 /// Looks the command up. `own_user` is who pkv is to the Redis that it would be sent to.
 pub fn of(command: &Command, own_user: &str) -> Policy {
+    // No command is called so, but Redis would run one: it takes a name for that of the connection's
+    // last command if they are the same up to a NUL (`GET\0` after GET), and a sub-command's name is
+    // written `client|setinfo`, which is how this connection began.
+    if memchr::memchr2(0, b'|', command.name()).is_some() {
+        return Policy::Refuse(not_available(&command.display_name()));
+    }
     // No listed name is longer, and a name is caller's data of any length.
     const LONGEST_NAME: usize = 16;
     if command.name().len() > LONGEST_NAME {
@@ -196,6 +202,14 @@ mod tests {
         assert_eq!(policy("CONFIG GET maxmemory"), Policy::Share);
         assert_eq!(policy("cluster info"), Policy::Share);
         assert_eq!(policy("memory usage k"), Policy::Share);
+    }
+
+    #[test]
+    fn a_name_that_redis_could_take_for_its_last_command_is_refused() {
+        refused("client|setinfo x lib-name y", "not available: 'CLIENT|SETINFO'");
+        refused("SELECT\0 1", "not available: 'SELECT\0'");
+        refused(&format!("get{}\0 k", "x".repeat(100)), "not available: 'GETXX");
+        assert_eq!(policy("ECHO a|b\0"), Policy::Share);
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! Tokens that may only read: no way leads to a write, on the bundled Redis (a user of its own
 //! enforces it) and on any other (its command table does).
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::support::{Pkv, RedisServer, TOKEN, items, result};
@@ -172,6 +175,33 @@ async fn no_write_command_of_the_server_is_let_through() {
         assert_eq!(result(pkv.run(json!(["DBSIZE"])).await), json!(1));
     })
     .await;
+}
+
+#[tokio::test]
+async fn no_name_stands_for_the_write_that_somebody_else_has_just_sent() {
+    let redis = RedisServer::start(&[]).await;
+    let pkv = Pkv::start_with(&[
+        ("SRH_MODE", "env"),
+        ("SRH_CONNECTION_STRING", &redis.url()),
+        ("SRH_READONLY_TOKEN", READONLY),
+        ("SRH_MAX_CONNECTIONS", "1"),
+    ]);
+    // Redis compares a name with that of the connection's last command up to a NUL.
+    let done = AtomicBool::new(false);
+    let reads = async {
+        for _ in 0..100 {
+            let (status, body) = Reader(&pkv).run(&json!(["SET\0", "k", "by the reader"])).await;
+            assert_eq!(status, 400, "{body}");
+        }
+        done.store(true, Ordering::Relaxed);
+    };
+    let writes = (0..20).map(async |_| {
+        while !done.load(Ordering::Relaxed) {
+            result(pkv.run(json!(["SET", "other", "v"])).await);
+        }
+    });
+    tokio::join!(reads, join_all(writes));
+    assert_eq!(result(pkv.run(json!(["EXISTS", "k"])).await), json!(0));
 }
 
 #[tokio::test]
