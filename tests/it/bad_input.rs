@@ -4,6 +4,7 @@
 mod bodies;
 mod clients;
 mod memory;
+mod mutations;
 mod replies;
 
 use std::fs;

@@ -5,8 +5,10 @@
 
 mod bad_input;
 mod dialect;
+mod differential;
 mod http;
 mod layout;
+mod properties;
 mod readonly;
 mod start;
 mod streams;

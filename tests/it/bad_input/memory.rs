@@ -10,7 +10,7 @@ use crate::support::{Pkv, result};
 /// Requests under way at the same time.
 const AT_ONCE: usize = 4;
 
-fn megabytes(pid: i32, name: &str) -> u64 {
+pub fn megabytes(pid: i32, name: &str) -> u64 {
     let value = field(pid, name);
     value.strip_suffix(" kB").unwrap().trim().parse::<u64>().unwrap() / 1024
 }

@@ -1,16 +1,20 @@
 //! What every test needs: a pkv of its own, a Redis of its own, a way to ask.
 
+mod dice;
 mod fake_redis;
 mod pkv;
 pub mod raw_http;
 mod redis_server;
+mod resp2;
 
 use std::future::Future;
 use std::time::{Duration, Instant};
 
+pub use dice::Dice;
 pub use fake_redis::{Act, FakeRedis};
 pub use pkv::{Pkv, Reply, TOKEN, items, result};
 pub use redis_server::{RedisServer, free_port};
+pub use resp2::{Resp, Resp2Connection, read as read_resp};
 
 /// Polls until `what` is so; panics after `limit`.
 pub async fn eventually<F: Future<Output = bool>>(

@@ -111,6 +111,13 @@ impl Connection {
         timeout(LIMIT, self.read_answer()).await.expect("an answer in time")
     }
 
+    /// Whatever comes until the connection is closed, or until nothing has come for `pause`.
+    pub async fn rest(&mut self, pause: Duration) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        while let Ok(Ok(1..)) = timeout(pause, self.0.read_buf(&mut bytes)).await {}
+        bytes
+    }
+
     async fn read_answer(&mut self) -> io::Result<Answer> {
         let first = self.line().await?;
         let status = first.split(' ').nth(1).and_then(|word| word.parse().ok());
