@@ -112,28 +112,38 @@ impl DataDir {
     /// The token that was generated for this directory, generated now if there is none.
     pub fn token(&self) -> anyhow::Result<Secret> {
         let path = self.0.join("token");
-        match fs::read_to_string(&path) {
-            Ok(token) if !token.trim().is_empty() => return Ok(Secret::new(token.trim())),
-            Ok(_) => {}
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(error) => {
-                return Err(error).with_context(|| format!("reading {}", path.display()));
+        match read_if_there(&path)?.trim() {
+            "" => {
+                let token = Secret::generate()?;
+                replace(&path, &format!("{}\n", token.reveal()))?;
+                Ok(token)
             }
+            token => Ok(Secret::new(token)),
         }
-        let token = Secret::generate()?;
-        // Renamed into place: a crash leaves either no token or a whole one.
-        let new = self.0.join("token.new");
-        let write = || {
-            let mut options = OpenOptions::new();
-            let mut file =
-                options.write(true).create(true).truncate(true).mode(0o600).open(&new)?;
-            writeln!(file, "{}", token.reveal())?;
-            file.sync_all()?;
-            fs::rename(&new, &path)
-        };
-        write().with_context(|| format!("writing {}", path.display()))?;
-        Ok(token)
     }
+}
+
+/// A file's text; empty if there is no such file.
+pub fn read_if_there(path: &Path) -> anyhow::Result<String> {
+    match fs::read_to_string(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(String::new()),
+        text => text.with_context(|| format!("reading {}", path.display())),
+    }
+}
+
+/// Writes a file for its owner alone. It is renamed into place: a crash leaves the old one or the
+/// whole new one.
+pub fn replace(path: &Path, text: &str) -> anyhow::Result<()> {
+    let mut new = path.as_os_str().to_owned();
+    new.push(".new");
+    let write = || {
+        let mut options = OpenOptions::new();
+        let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&new, path)
+    };
+    write().with_context(|| format!("writing {}", path.display()))
 }
 
 fn lock_file(dir: &Path) -> std::io::Result<File> {

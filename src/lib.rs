@@ -18,6 +18,7 @@
 //! | [`api`] | HTTP |
 //! | [`signals`], [`stop`] | who asked to stop, and waiting for it |
 //! | [`logging`], [`banner`] | what a person sees |
+//! | [`rest_token`] | tokens of ACL users |
 //! | [`secret`] | what is never shown |
 //!
 //! # A request's path
@@ -36,6 +37,7 @@ pub mod dialect;
 pub mod engine;
 pub mod logging;
 pub mod reply;
+pub mod rest_token;
 pub mod secret;
 pub mod signals;
 pub mod state;

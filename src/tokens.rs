@@ -1,15 +1,18 @@
 //! Which token leads where: from `SRH_TOKEN`, or from SRH's `tokens.json`.
 //!
 //! Promises: a look-up takes the same time whatever the token (it is hashed first), and tokens are
-//! kept as hashes alone. Leaves to others: connecting.
+//! kept as hashes alone. Leaves to others: connecting, and whether an ACL user still has the
+//! password that his token carries.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use crate::config::{ConfigError, ConnectionString};
+use crate::rest_token::{Key, KeyName, Login};
 use crate::secret::Secret;
 
 /// A Redis that tokens lead to, with the size of its pool. Tokens with the same `srh_id` and
@@ -25,7 +28,7 @@ pub struct Target {
 }
 
 /// Who asks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tenant {
     /// Index into [`Tokens::targets`].
     pub target: usize,
@@ -34,14 +37,36 @@ pub struct Tenant {
 }
 
 /// What a token's bearer may do, beside what Redis itself allows the user of its connections.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Access {
-    /// Everything.
-    Full,
+    /// Everything; the tokens that he makes for ACL users are signed with this key.
+    Full(Arc<Key>),
     /// Reading; the server's own command table says what that is.
     ReadOnly,
     /// Reading; the connections' user may do no more, so that Redis enforces it.
     ReadOnlyUser,
+    /// What Redis allows this ACL user, as whom he connects.
+    User(Arc<Login>),
+}
+
+impl Access {
+    /// Everything, for the bearer of this token.
+    fn full(token: &str) -> Self {
+        Self::Full(Arc::new(Key::new(token)))
+    }
+
+    /// Whether it is for reading only, whatever Redis would allow.
+    pub fn is_readonly(&self) -> bool {
+        matches!(self, Self::ReadOnly | Self::ReadOnlyUser)
+    }
+
+    /// The key for the tokens of ACL users, if he may make any.
+    pub fn key(&self) -> Option<&Key> {
+        match self {
+            Self::Full(key) => Some(key),
+            _ => None,
+        }
+    }
 }
 
 /// Why a request may not go on.
@@ -57,6 +82,8 @@ pub enum Denied {
 #[derive(Debug)]
 pub struct Tokens {
     tenants: HashMap<[u8; 32], Tenant>,
+    /// Whose bearers have signed a token, by the name of the key.
+    signers: HashMap<KeyName, Tenant>,
     targets: Vec<Target>,
 }
 
@@ -76,11 +103,16 @@ struct Entry {
 impl Tokens {
     /// One token, one target. Without a token every look-up is [`Denied::NoneConfigured`].
     pub fn single(token: Option<&Secret>, target: Target) -> Self {
-        let mut tokens = Self { tenants: HashMap::new(), targets: vec![target] };
+        let mut tokens = Self::with_targets(vec![target]);
         if let Some(token) = token {
-            tokens.add(token.reveal(), Tenant { target: 0, access: Access::Full });
+            let access = Access::full(token.reveal());
+            tokens.add(token.reveal(), Tenant { target: 0, access });
         }
         tokens
+    }
+
+    fn with_targets(targets: Vec<Target>) -> Self {
+        Self { tenants: HashMap::new(), signers: HashMap::new(), targets }
     }
 
     /// With one more token that may only read. `user`: the target with a user who may do no more;
@@ -98,6 +130,9 @@ impl Tokens {
     }
 
     fn add(&mut self, token: &str, tenant: Tenant) -> Option<Tenant> {
+        if let Access::Full(key) = &tenant.access {
+            self.signers.insert(key.name(), tenant.clone());
+        }
         self.tenants.insert(digest(token.as_bytes()), tenant)
     }
 
@@ -123,7 +158,7 @@ impl Tokens {
         if entries.is_empty() {
             return Err("holds no token".into());
         }
-        let mut tokens = Self { tenants: HashMap::new(), targets: Vec::new() };
+        let mut tokens = Self::with_targets(Vec::new());
         let mut known: HashMap<(String, String), usize> = HashMap::new();
         for (token, entry) in entries {
             let srh_id = entry.srh_id.clone();
@@ -131,7 +166,7 @@ impl Tokens {
             if token.is_empty() || readonly_token.as_ref().is_some_and(String::is_empty) {
                 return Err(format!("has an empty token for srh_id {srh_id:?}"));
             }
-            let access = if entry.read_only { Access::ReadOnly } else { Access::Full };
+            let access = if entry.read_only { Access::ReadOnly } else { Access::full(&token) };
             let key = (entry.srh_id.clone(), entry.connection_string.clone());
             let index = match known.get(&key) {
                 Some(index) => *index,
@@ -158,7 +193,15 @@ impl Tokens {
         if self.tenants.is_empty() {
             return Err(Denied::NoneConfigured);
         }
-        self.tenants.get(&digest(token)).copied().ok_or(Denied::Unknown)
+        let known = self.tenants.get(&digest(token)).cloned();
+        known.or_else(|| self.user(token)).ok_or(Denied::Unknown)
+    }
+
+    /// The ACL user whose token it is, if it was signed here.
+    fn user(&self, token: &[u8]) -> Option<Tenant> {
+        let signer = self.signers.get(&KeyName::of(token)?)?;
+        let login = signer.access.key()?.login(token)?;
+        Some(Tenant { target: signer.target, access: Access::User(Arc::new(login)) })
     }
 
     /// The targets, in the order that [`Tenant::target`] counts.
@@ -233,10 +276,27 @@ mod tests {
         let tokens = Tokens::parse(text).unwrap();
         let tenant = |token: &[u8]| tokens.tenant(token).unwrap();
         assert_eq!(tenant(b"a").access, Access::ReadOnly);
-        assert_eq!(tenant(b"b").access, Access::Full);
+        assert_eq!(tenant(b"b").access, Access::full("b"));
         assert_eq!(tenant(b"c"), Tenant { access: Access::ReadOnly, ..tenant(b"b") });
         let twice = text.replace(r#""c""#, r#""a""#);
         assert!(Tokens::parse(&twice).unwrap_err().contains("twice"));
+    }
+
+    #[test]
+    fn a_token_that_a_bearer_of_full_access_has_signed_leads_where_his_does() {
+        let text = r#"{
+            "a": {"srh_id": "x", "connection_string": "redis://h"},
+            "b": {"srh_id": "y", "connection_string": "redis://i", "readonly_token": "c"}
+        }"#;
+        let tokens = Tokens::parse(text).unwrap();
+        let login = Login { user: "app".into(), password: Secret::new("s3cret") };
+        let signed = |by: &str| Key::new(by).sign(&login).unwrap();
+        let tenant = tokens.tenant(signed("b").as_bytes()).unwrap();
+        assert_eq!(tenant.target, tokens.tenant(b"b").unwrap().target);
+        assert_eq!(tenant.access, Access::User(Arc::new(login.clone())));
+        for stranger in ["c", "d"] {
+            assert_eq!(tokens.tenant(signed(stranger).as_bytes()), Err(Denied::Unknown));
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ use axum::http::{HeaderValue, Response, StatusCode};
 use axum::response::IntoResponse;
 
 use crate::command::ParseError;
+use crate::dialect;
 use crate::reply;
 use crate::tokens::Denied;
 use crate::upstream::Fault;
@@ -41,14 +42,17 @@ impl From<ParseError> for ApiError {
 
 impl From<Fault> for ApiError {
     fn from(fault: Fault) -> Self {
-        Self::Fault(fault)
+        match fault {
+            Fault::Refused(text) => Self::Refused(dialect::error_in_upstash_words(text)),
+            fault => Self::Fault(fault),
+        }
     }
 }
 
 impl ApiError {
     fn status(&self) -> StatusCode {
         match self {
-            Self::Denied(Denied::Unknown) => StatusCode::UNAUTHORIZED,
+            Self::Denied(Denied::Unknown) | Self::Fault(Fault::Denied) => StatusCode::UNAUTHORIZED,
             Self::Denied(Denied::NoneConfigured) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Parse(_) | Self::Refused(_) | Self::TooLarge { .. } => StatusCode::BAD_REQUEST,
             Self::Fault(Fault::Refused(_)) => StatusCode::BAD_REQUEST,
@@ -61,22 +65,23 @@ impl ApiError {
     fn text(&self) -> String {
         match self {
             // Upstash's own text, as its clients have seen it.
-            Self::Denied(Denied::Unknown) => "WRONGPASS invalid or missing auth token. See \
+            Self::Denied(Denied::Unknown) | Self::Fault(Fault::Denied) => {
+                "WRONGPASS invalid or missing auth token. See \
                 https://docs.upstash.com/redis/troubleshooting/http_unauthorized for details."
-                .into(),
+                    .into()
+            }
             Self::Denied(Denied::NoneConfigured) => {
                 "ERR no token is set: open the Space's Settings, Variables and secrets, add a \
                  secret named SRH_TOKEN, and use its value as the token"
                     .into()
             }
             Self::Parse(error) => error.to_string(),
-            Self::Refused(text) => text.clone(),
+            Self::Refused(text) | Self::Fault(Fault::Refused(text)) => text.clone(),
             Self::TooLarge { limit, actual } => {
                 format!(
                     "ERR max request size exceeded. Limit: {limit} bytes, Actual: {actual} bytes"
                 )
             }
-            Self::Fault(Fault::Refused(text)) => text.clone(),
             Self::BodyTimeout => "ERR the request body did not arrive in time".into(),
             Self::Fault(Fault::NotSent) => {
                 "ERR the connection to Redis broke; the command was not sent. Try again".into()

@@ -30,13 +30,21 @@ struct Asked {
 
 impl Asked {
     /// Who pkv is to the Redis that is asked.
-    fn own_user<'a>(&self, context: &'a Context) -> &'a str {
-        context.tokens.targets()[self.tenant.target].connection.user()
+    fn own_user<'a>(&'a self, context: &'a Context) -> &'a str {
+        match &self.tenant.access {
+            Access::User(login) => &login.user,
+            _ => context.tokens.targets()[self.tenant.target].connection.user(),
+        }
     }
 
     /// Whom the commands are for.
-    fn listener<'a>(&self, engine: &'a Engine) -> Listener<'a> {
-        Listener { engine, only_reads: self.tenant.access != Access::Full }
+    fn listener<'a>(&'a self, context: &Context, engine: &'a Engine) -> Listener<'a> {
+        Listener {
+            engine,
+            only_reads: self.tenant.access.is_readonly(),
+            is_bundled: context.state.is_some(),
+            key: self.tenant.access.key(),
+        }
     }
 }
 
@@ -56,11 +64,11 @@ pub async fn path_command(State(context): State<Arc<Context>>, request: Request)
     let asked = receive(&context, request).await?;
     let uri = &asked.parts.uri;
     if monitor::is_asked_for(uri.path()) {
-        return monitor::open(&context, asked.tenant).await;
+        return monitor::open(&context, &asked.tenant).await;
     }
     // Whatever body comes with it (the SDK sends `[]`) is no channel.
     if let Some(topics) = stream::topics(uri.path()) {
-        return stream::open(&context, asked.tenant, topics?).await;
+        return stream::open(&context, &asked.tenant, topics?).await;
     }
     let format = Format::asked(&asked.parts.headers)?;
     let command = path::parse(uri.path(), &asked.body, uri.query())?;
@@ -73,9 +81,9 @@ pub async fn pipeline(State(context): State<Arc<Context>>, request: Request) -> 
     let format = Format::asked(&asked.parts.headers)?;
     let lines = parse_pipeline(&asked.body)?;
     let commands = lines.iter().flatten();
-    let mut forbidden = readonly::forbidden(&context, asked.tenant, commands).await?.into_iter();
-    let engine = context.upstreams.engine(asked.tenant).await?;
-    let listener = asked.listener(&engine);
+    let mut forbidden = readonly::forbidden(&context, &asked.tenant, commands).await?.into_iter();
+    let engine = context.upstreams.engine(&asked.tenant).await?;
+    let listener = asked.listener(&context, &engine);
     let mut batch = Batch { commands: Vec::with_capacity(lines.len()), atomic: false };
     let mut own_connection = false;
     // For each line the text that takes its place in the answer, if it is not sent.
@@ -97,7 +105,7 @@ pub async fn pipeline(State(context): State<Arc<Context>>, request: Request) -> 
     }
     let replies = match batch.commands.is_empty() {
         true => Vec::new(),
-        false => context.upstreams.execute(asked.tenant, &batch, own_connection).await?,
+        false => context.upstreams.execute(&asked.tenant, &batch, own_connection).await?,
     };
     let mut sent = batch.commands.as_slice();
     let mut replies = replies.into_iter();
@@ -111,12 +119,12 @@ pub async fn pipeline(State(context): State<Arc<Context>>, request: Request) -> 
 pub async fn transaction(State(context): State<Arc<Context>>, request: Request) -> Answer {
     let asked = receive(&context, request).await?;
     let lines: Vec<Command> = parse_pipeline(&asked.body)?.into_iter().collect::<Result<_, _>>()?;
-    let forbidden = readonly::forbidden(&context, asked.tenant, lines.iter()).await?;
+    let forbidden = readonly::forbidden(&context, &asked.tenant, lines.iter()).await?;
     if let Some(text) = forbidden.into_iter().flatten().next() {
         return Err(ApiError::Refused(text));
     }
-    let engine = context.upstreams.engine(asked.tenant).await?;
-    let listener = asked.listener(&engine);
+    let engine = context.upstreams.engine(&asked.tenant).await?;
+    let listener = asked.listener(&context, &engine);
     let mut own_connection = false;
     let mut batch = Batch { commands: Vec::with_capacity(lines.len()), atomic: true };
     let mut translations = Vec::with_capacity(lines.len());
@@ -127,7 +135,7 @@ pub async fn transaction(State(context): State<Arc<Context>>, request: Request) 
         }
         translations.push(context.dialect.translate(command, listener, &mut batch.commands));
     }
-    let mut replies = context.upstreams.execute(asked.tenant, &batch, own_connection).await?;
+    let mut replies = context.upstreams.execute(&asked.tenant, &batch, own_connection).await?;
     // MULTI's reply, one `QUEUED` or error per command, EXEC's reply.
     let exec = replies.pop().unwrap_or(Value::Nil);
     let Value::Array(results) = exec else {
@@ -181,17 +189,17 @@ async fn run_one(context: &Context, asked: &Asked, command: Command) -> Result<R
         Policy::Refuse(text) => return Ok(Reply::Error(text)),
         policy => policy == Policy::Lease,
     };
-    let forbidden = readonly::forbidden(context, asked.tenant, [&command].into_iter()).await?;
+    let forbidden = readonly::forbidden(context, &asked.tenant, [&command].into_iter()).await?;
     if let Some(text) = forbidden.into_iter().flatten().next() {
         return Ok(Reply::Error(text));
     }
-    let engine = context.upstreams.engine(asked.tenant).await?;
+    let engine = context.upstreams.engine(&asked.tenant).await?;
     let mut batch = Batch { commands: Vec::with_capacity(1), atomic: false };
-    let listener = asked.listener(&engine);
+    let listener = asked.listener(context, &engine);
     let translation = context.dialect.translate(command, listener, &mut batch.commands);
     let replies = match batch.commands.is_empty() {
         true => Vec::new(),
-        false => context.upstreams.execute(asked.tenant, &batch, own_connection).await?,
+        false => context.upstreams.execute(&asked.tenant, &batch, own_connection).await?,
     };
     Ok(translation.next(&mut batch.commands.as_slice(), &mut replies.into_iter()))
 }

@@ -10,7 +10,7 @@ use super::Context;
 use super::error::ApiError;
 use super::events::{self, Source, event};
 use crate::dialect;
-use crate::tokens::{Access, Tenant};
+use crate::tokens::Tenant;
 use crate::upstream::{Ended, Monitor, Sight};
 
 /// Whether the path is that of the monitor, in any case.
@@ -19,8 +19,8 @@ pub fn is_asked_for(path: &str) -> bool {
 }
 
 /// Answers with a stream that begins once Redis has confirmed.
-pub async fn open(context: &Context, tenant: Tenant) -> Result<Response<Body>, ApiError> {
-    if tenant.access != Access::Full {
+pub async fn open(context: &Context, tenant: &Tenant) -> Result<Response<Body>, ApiError> {
+    if tenant.access.is_readonly() {
         return Err(ApiError::Refused(dialect::no_permission("monitor")));
     }
     let monitor = context.upstreams.monitor(tenant).await?;

@@ -18,7 +18,7 @@ const POWERFUL: [&str; 2] = ["KEYS", "SCAN"];
 /// this does not concern.
 pub async fn forbidden(
     context: &Context,
-    tenant: Tenant,
+    tenant: &Tenant,
     commands: impl Iterator<Item = &Command>,
 ) -> Result<Vec<Option<String>>, ApiError> {
     if tenant.access != Access::ReadOnly {

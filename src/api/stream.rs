@@ -14,7 +14,7 @@ use super::Context;
 use super::error::ApiError;
 use super::events::{self, Source, event};
 use crate::dialect;
-use crate::tokens::{Access, Tenant};
+use crate::tokens::Tenant;
 use crate::upstream::{Ended, Event, Message, Subscription, Topic};
 
 /// The topics in a path, if it is that of a stream. The first segment may be in any case.
@@ -41,10 +41,10 @@ pub fn topics(path: &str) -> Option<Result<Vec<Topic>, ApiError>> {
 /// Subscribes and answers with a stream that begins with the confirmations.
 pub async fn open(
     context: &Context,
-    tenant: Tenant,
+    tenant: &Tenant,
     topics: Vec<Topic>,
 ) -> Result<Response<Body>, ApiError> {
-    if tenant.access != Access::Full {
+    if tenant.access.is_readonly() {
         let command = match topics.first() {
             Some(Topic::Pattern(_)) => "psubscribe",
             _ => "subscribe",

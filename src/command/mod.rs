@@ -4,6 +4,7 @@
 //! with the input's size alone. Leaves to others: whether the command may be sent (`policy`), and
 //! whether Redis knows it.
 
+pub mod acl;
 pub mod body;
 pub mod path;
 pub mod policy;

@@ -5,7 +5,10 @@
 //! REPLY …) would change it for every other caller, and one that answers with more or fewer replies
 //! than one (SUBSCRIBE, MONITOR …) would hand later replies to the wrong callers.
 
-use super::Command;
+use super::{Command, acl};
+
+/// The one parameter that callers may set, as at Upstash (docs, "CONFIG SET").
+pub const NOTIFICATIONS: &[u8] = b"notify-keyspace-events";
 
 /// What to do with a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,8 +33,10 @@ enum Row {
     ServerIf(&'static [&'static str]),
     /// As `Connection`, if the sub-command is one of these.
     ConnectionIf(&'static [&'static str]),
-    /// As `Server`, if it changes the user that pkv itself is.
-    OwnUser,
+    /// Refused if it changes a user that pkv needs.
+    Users,
+    /// As `Server`, but for reading and for keyspace notifications.
+    Configuration,
     /// Waits for others: a shared connection would wait with it.
     Blocking,
     /// Blocks if its options say so.
@@ -73,13 +78,10 @@ pub fn of(command: &Command, own_user: &str) -> Policy {
         Row::BlockingOption => Policy::Share,
         Row::ServerBut(allowed) if is_one_of(allowed) => Policy::Share,
         Row::ServerIf(refused) if !is_one_of(refused) => Policy::Share,
-        Row::OwnUser if !is_one_of(&["SETUSER", "DELUSER"]) => Policy::Share,
-        Row::OwnUser
-            if !command.arguments()[1..].iter().any(|name| name == own_user.as_bytes()) =>
-        {
-            Policy::Share
-        }
-        Row::Server | Row::ServerBut(_) | Row::ServerIf(_) | Row::OwnUser => {
+        Row::Users => change_of_users(command, own_user),
+        Row::Configuration if is_one_of(&["SET"]) => set_configuration(command),
+        Row::Configuration if !is_one_of(&["REWRITE", "RESETSTAT"]) => Policy::Share,
+        Row::Server | Row::ServerBut(_) | Row::ServerIf(_) | Row::Configuration => {
             Policy::Refuse(not_available(&command.display_name()))
         }
     }
@@ -122,8 +124,8 @@ fn row(name: &[u8]) -> Row {
             "SLAVES",
             "SLOTS",
         ]),
-        b"ACL" => Row::OwnUser,
-        b"CONFIG" => Row::ServerIf(&["SET", "REWRITE", "RESETSTAT"]),
+        b"ACL" => Row::Users,
+        b"CONFIG" => Row::Configuration,
         b"LATENCY" => Row::ServerIf(&["RESET"]),
         b"MEMORY" => Row::ServerIf(&["DOCTOR", "PURGE"]),
 
@@ -133,6 +135,41 @@ fn row(name: &[u8]) -> Row {
 
         b"WAIT" | b"WAITAOF" => Row::OwnConnection,
         _ => Row::Shared,
+    }
+}
+
+/// `ACL SETUSER name rule…` and `ACL DELUSER name…` of others than the one that pkv is, and the default
+/// one, which Upstash keeps as well (docs, "ACL SETUSER"); on the bundled Redis, than all of pkv's own.
+fn change_of_users(command: &Command, own_user: &str) -> Policy {
+    let names = match command.arguments() {
+        [word, name, ..] if word.eq_ignore_ascii_case(b"SETUSER") => std::slice::from_ref(name),
+        [word, names @ ..] if word.eq_ignore_ascii_case(b"DELUSER") => names,
+        _ => return Policy::Share,
+    };
+    let is_bundled = own_user.starts_with(acl::OWN_PREFIX);
+    let is_kept = |name: &[u8]| {
+        name == own_user.as_bytes()
+            || name == acl::DEFAULT.as_bytes()
+            || (is_bundled && acl::is_own(name))
+    };
+    match names.iter().find(|name| is_kept(name)) {
+        Some(name) => Policy::Refuse(format!(
+            "ERR The user '{}' cannot be changed or deleted",
+            String::from_utf8_lossy(name)
+        )),
+        None => Policy::Share,
+    }
+}
+
+/// `CONFIG SET name value…`; the text is Redis's own for a name that it does not know.
+fn set_configuration(command: &Command) -> Policy {
+    let mut names = command.arguments()[1..].iter().step_by(2);
+    match names.find(|name| !name.eq_ignore_ascii_case(NOTIFICATIONS)) {
+        Some(name) => Policy::Refuse(format!(
+            "ERR Unknown option or number of arguments for CONFIG SET - '{}'",
+            String::from_utf8_lossy(name)
+        )),
+        None => Policy::Share,
     }
 }
 
@@ -196,9 +233,11 @@ mod tests {
 
     #[test]
     fn server_control_is_not_available() {
-        for line in ["SHUTDOWN", "debug sleep 1", "CONFIG SET a b", "cluster reset", "CLUSTER"] {
+        for line in ["SHUTDOWN", "debug sleep 1", "CONFIG REWRITE", "cluster reset", "CLUSTER"] {
             refused(line, "Command is not available: '");
         }
+        refused("CONFIG SET notify-keyspace-events K save x", "CONFIG SET - 'save'");
+        assert_eq!(policy("config set Notify-Keyspace-Events KEA"), Policy::Share);
         assert_eq!(policy("CONFIG GET maxmemory"), Policy::Share);
         assert_eq!(policy("cluster info"), Policy::Share);
         assert_eq!(policy("memory usage k"), Policy::Share);
@@ -214,8 +253,13 @@ mod tests {
 
     #[test]
     fn nobody_locks_pkv_out() {
-        refused("acl setuser default off", "Command is not available: 'ACL'");
-        refused("ACL DELUSER bob default", "not available");
+        refused("acl setuser default off", "'default' cannot be changed");
+        refused("ACL DELUSER bob default", "cannot be changed or deleted");
+        assert_eq!(policy("ACL SETUSER bob default"), Policy::Share);
+        assert_eq!(policy("ACL SETUSER default_ro off"), Policy::Share, "not the bundled Redis");
+        let words = ["ACL", "SETUSER", "default_ro"].map(|word| word.as_bytes().to_vec());
+        let command = Command::new(words.to_vec()).unwrap();
+        assert!(matches!(of(&command, acl::CALLERS), Policy::Refuse(_)));
         assert_eq!(policy("ACL SETUSER bob on"), Policy::Share);
         assert_eq!(policy("ACL GETUSER default"), Policy::Share);
         assert_eq!(policy("ACL"), Policy::Share);

@@ -49,6 +49,13 @@ impl ConnectionString {
         Self(Arc::new(info.set_redis_settings(settings)))
     }
 
+    /// The same server and database, as another user.
+    pub fn as_user(&self, user: &str, password: &Secret) -> Self {
+        let settings = self.0.redis_settings().clone();
+        let settings = settings.set_username(user).set_password(password.reveal());
+        Self(Arc::new((*self.0).clone().set_redis_settings(settings)))
+    }
+
     /// Address, user, password and database.
     pub fn info(&self) -> &redis::ConnectionInfo {
         &self.0

@@ -7,7 +7,8 @@
 
 const NOSCRIPT: &str = "NOSCRIPT No matching script. Please use EVAL.";
 
-pub(super) fn translate(text: String) -> String {
+/// An error of the server, in Upstash's words.
+pub fn translate(text: String) -> String {
     if text.starts_with("NOSCRIPT ") {
         return NOSCRIPT.to_owned();
     }

@@ -14,12 +14,14 @@
 //! | `HEXPIREAT` beyond Redis's range | [`far_expiry`] | `@upstash/redis`' tests |
 //! | the type of a JSON key | [`json_type`] | Upstash's data browser |
 //! | `COPY k k`, `UNLINK` and `DEL` without keys | [`nothing_to_do`] | `@upstash/redis`' tests, SRH's README |
+//! | `CONFIG GET` and `SET` of one parameter only | [`notifications`] | Upstash docs, "CONFIG GET", "CONFIG SET" |
 //! | `SCAN` without COUNT | [`scan_count`] | `upstash-redis`' tests |
 //! | `XADD` and `XTRIM` with `~` | [`near_exact_trim`] | `@upstash/redis`' tests, Upstash's changelog |
 //! | `COPY … DB n` | [`one_database`] | Upstash docs, "COPY" |
 //! | `ZRANGE` with LIMIT on ranks | [`rank_limit`] | SRH's README |
 //! | `SCAN … WITHTYPE` | [`scan_with_type`] | `@upstash/redis`' tests |
 //! | `XREADGROUP … NOACK` by a new consumer | [`unnoticed_reader`] | `@upstash/redis`' tests |
+//! | ACL users, `ACL GENTOKEN` and `ACL RESTTOKEN` | [`users`] | Upstash docs, "ACL" |
 //!
 //! Not followed, since it would take from what Redis promises: that a failing script's writes are
 //! taken back, and that Lua numbers given to commands lose their fraction (both seen at Upstash).
@@ -32,6 +34,7 @@ mod json_type;
 mod key_locking;
 mod near_exact_trim;
 mod nothing_to_do;
+mod notifications;
 mod one_database;
 mod rank_limit;
 mod scan_count;
@@ -39,14 +42,16 @@ mod scan_with_type;
 mod script;
 mod unknown_command;
 mod unnoticed_reader;
+mod users;
 
-pub use error_words::no_permission;
+pub use error_words::{no_permission, translate as error_in_upstash_words};
 
 use redis::Value;
 
 use crate::command::Command;
 use crate::engine::Engine;
 use crate::reply;
+use crate::rest_token::Key;
 
 /// The rules, with what they remember.
 #[derive(Debug)]
@@ -63,6 +68,10 @@ pub struct Listener<'a> {
     /// Whether the caller may only read. Then nothing is put into a script, which would be refused
     /// where the command itself is not, and no write is answered without the server's refusal.
     pub only_reads: bool,
+    /// Whether it is the bundled Redis, whose users and configuration pkv keeps.
+    pub is_bundled: bool,
+    /// The key for tokens of ACL users; without one the caller may make none.
+    pub key: Option<&'a Key>,
 }
 
 /// What a command becomes.
@@ -77,6 +86,8 @@ struct Translation {
 enum Sent {
     Nothing,
     One(Command),
+    /// The first one's reply is the answer, unless a later one fails.
+    Several(Vec<Command>),
 }
 
 /// What the reply means to the caller. An error is always translated, never passed to a mapping.
@@ -92,6 +103,8 @@ enum Meaning {
     Mapped(fn(Value) -> Value),
     /// The digest of the rewritten script; the caller is to see that of the script he sent.
     Digest(String),
+    /// A token, if the reply says that the caller knows the password.
+    Granted(Box<users::Grant>),
 }
 
 /// The way from the replies to a command's translation to its answer.
@@ -121,10 +134,16 @@ impl Translation {
     fn constant(value: Value) -> Self {
         Self { sent: Sent::Nothing, meaning: Meaning::Constant(value) }
     }
+
+    /// Nothing is sent: this is the error.
+    fn error(text: String) -> Self {
+        Self { sent: Sent::Nothing, meaning: Meaning::Error(text) }
+    }
 }
 
 impl Dialect {
-    /// With `on` false no command is rewritten.
+    /// With `on` false no command is rewritten, but for what concerns the bundled Redis's own users
+    /// and configuration.
     pub fn new(on: bool) -> Self {
         Self { on, key_locking: key_locking::Aliases::default() }
     }
@@ -138,12 +157,14 @@ impl Dialect {
     ) -> Answer {
         let translation = match self.on {
             true => self.rewrite(command, listener),
+            false if listener.is_bundled => administration(command, listener),
             false => command.into(),
         };
         let before = batch.len();
         match translation.sent {
             Sent::Nothing => {}
             Sent::One(command) => batch.push(command),
+            Sent::Several(commands) => batch.extend(commands),
         }
         Answer { count: batch.len() - before, meaning: translation.meaning }
     }
@@ -157,6 +178,7 @@ impl Dialect {
         match command.name().to_ascii_uppercase().as_slice() {
             b"TYPE" => json_type::answered(command),
             b"ZRANGE" => rank_limit::rewrite(command).into(),
+            b"ACL" | b"CONFIG" => administration(command, listener),
             _ if listener.only_reads => command.into(),
             b"BITOP" => bitop::rewrite(command, listener.engine),
             b"COPY" => match one_database::rewrite(command) {
@@ -184,7 +206,7 @@ impl Answer {
     pub fn next(&self, sent: &mut &[Command], replies: &mut impl Iterator<Item = Value>) -> Reply {
         let (mine, rest) = sent.split_at(self.count.min(sent.len()));
         *sent = rest;
-        let value = match (&self.meaning, replies.take(self.count).next()) {
+        let value = match (&self.meaning, self.reply(replies)) {
             (Meaning::Constant(value), _) => value.clone(),
             (Meaning::Error(text), _) => return Reply::Error(text.clone()),
             (_, Some(Value::ServerError(error))) => Value::ServerError(error),
@@ -192,11 +214,31 @@ impl Answer {
             (Meaning::Digest(digest), Some(Value::BulkString(_))) => {
                 Value::BulkString(digest.clone().into_bytes())
             }
+            (Meaning::Granted(grant), Some(user)) => match grant.answer(&user) {
+                Ok(token) => token,
+                Err(text) => return Reply::Error(text),
+            },
             (_, Some(value)) => value,
             // One reply per command is the upstream's promise.
             (_, None) => return Reply::Error("ERR no answer from Redis".into()),
         };
         in_upstash_words(mine, value)
+    }
+
+    /// The first of this command's replies, or the first error among them.
+    fn reply(&self, replies: &mut impl Iterator<Item = Value>) -> Option<Value> {
+        let mut kept = None;
+        for next in replies.take(self.count) {
+            let is_kept = match (&kept, &next) {
+                (None, _) => true,
+                (Some(Value::ServerError(_)), _) => false,
+                (_, next) => matches!(next, Value::ServerError(_)),
+            };
+            if is_kept {
+                kept = Some(next);
+            }
+        }
+        kept
     }
 
     /// As [`Answer::next`], for replies that say whether a command was queued. `None` if there was
@@ -215,6 +257,15 @@ impl Answer {
             }
         }
         refusal
+    }
+}
+
+/// Users and configuration.
+fn administration(command: Command, listener: Listener<'_>) -> Translation {
+    match command.name().to_ascii_uppercase().as_slice() {
+        b"ACL" => users::rewrite(command, listener),
+        b"CONFIG" => notifications::rewrite(command, listener.is_bundled),
+        _ => command.into(),
     }
 }
 

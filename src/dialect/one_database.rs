@@ -1,7 +1,7 @@
 //! `COPY … DB n`: Upstash has one database, which is 0 (Upstash docs, "COPY"). Whichever database
 //! the caller's token leads to, it is that one; another one belongs to somebody else.
 
-use super::{Meaning, Sent, Translation};
+use super::Translation;
 use crate::command::Command;
 
 /// Takes `DB 0` out, refuses another number, and leaves what is malformed to Redis.
@@ -17,10 +17,7 @@ pub(super) fn rewrite(command: Command) -> Result<Command, Translation> {
             words.drain(3 + at..3 + at + 2);
             Ok(Command::new(words).unwrap_or(command))
         }
-        Some(_) => Err(Translation {
-            sent: Sent::Nothing,
-            meaning: Meaning::Error("ERR DB index is out of range".into()),
-        }),
+        Some(_) => Err(Translation::error("ERR DB index is out of range".into())),
         None => Ok(command),
     }
 }

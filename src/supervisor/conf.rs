@@ -4,35 +4,21 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use sha2::{Digest, Sha256};
-
-use super::Settings;
+use super::{Settings, users};
 use crate::config::Durability;
-use crate::secret::Secret;
+
+/// The one setting that callers may change.
+const NOTIFICATIONS: &str = "notify-keyspace-events";
 
 /// The static part, in the binary so that the binary alone is enough.
 const STATIC: &str = include_str!("../../etc/redis.conf");
 
-/// The user that the supervisor itself connects as.
-pub const SUPERVISOR_USER: &str = "pkv-supervisor";
+/// The file's name, in the data directory: Redis writes there what callers change (CONFIG REWRITE).
+pub const FILE: &str = "redis.conf";
 
-/// What every caller may do: everything but controlling the server. Enforced by Redis itself, so
-/// that a Lua script cannot reach what the policy table refuses. (MONITOR is for `/monitor`; no
-/// script may call it.)
-const CALLER_RULES: &str = "~* &* +@all -@admin -@dangerous \
-    +keys +info +sort +sort_ro +flushdb +flushall +restore +monitor \
-    -move -memory|doctor -memory|purge -script|debug";
-
-/// The user of the read-only token, as Upstash names it for its TCP clients.
-pub const READONLY_USER: &str = "default_ro";
-
-/// What it may do: reading, except what goes over all keys (Upstash docs, "Read-only token"), and
-/// what needs no data.
-const READONLY_RULES: &str =
-    "~* resetchannels -@all +@read -@dangerous -keys -scan +ping +echo +time +multi +exec";
-
-/// The whole file. `socket` is where Redis listens; passwords appear as hashes only.
-pub fn render(settings: &Settings, socket: &Path, supervisor_password: &Secret) -> String {
+/// The whole file. `socket` is where Redis listens; `before` is the file of the start before, of which
+/// callers' settings are kept.
+pub fn render(settings: &Settings, socket: &Path, before: &str) -> String {
     let mut conf = String::from(STATIC);
     let mut line = |name: &str, value: &str| {
         let _ = writeln!(conf, "{name} {value}");
@@ -56,25 +42,17 @@ pub fn render(settings: &Settings, socket: &Path, supervisor_password: &Secret) 
     }
     // Redis has 16 by default.
     line("databases", &(settings.database + 1).max(16).to_string());
-    let password = match &settings.password {
-        Some(password) => hashed(password),
-        None => "nopass".to_owned(),
-    };
-    line("user", &format!("default on {password} {CALLER_RULES}"));
-    if let Some(token) = &settings.readonly_token {
-        line("user", &format!("{READONLY_USER} on {} {READONLY_RULES}", hashed(token)));
+    let users = settings.data_dir.join(users::FILE);
+    line("aclfile", &quoted(users.as_os_str().as_encoded_bytes()));
+    if let Some(kept) = notifications(before) {
+        line(NOTIFICATIONS, kept);
     }
-    let password = hashed(supervisor_password);
-    line("user", &format!("{SUPERVISOR_USER} on {password} ~* &* +@all"));
     conf
 }
 
-/// Redis's `#hash` form of a password.
-fn hashed(password: &Secret) -> String {
-    Sha256::digest(password.reveal().as_bytes()).iter().fold("#".to_owned(), |mut hash, byte| {
-        let _ = write!(hash, "{byte:02x}");
-        hash
-    })
+/// The value that Redis wrote, in its quotes.
+fn notifications(before: &str) -> Option<&str> {
+    before.lines().rev().find_map(|line| line.strip_prefix(NOTIFICATIONS)?.strip_prefix(' '))
 }
 
 /// A value in redis.conf's quotes, so that any path can stand there.
@@ -103,9 +81,9 @@ mod tests {
     }
 
     #[test]
-    fn passwords_are_hashes() {
-        // printf secret | sha256sum
-        let hash = "#2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b";
-        assert_eq!(hashed(&Secret::new("secret")), hash);
+    fn what_callers_have_set_is_kept() {
+        let before = "port 0\nnotify-keyspace-events \"AKE\"\nmaxmemory 5\n";
+        assert_eq!(notifications(before), Some("\"AKE\""));
+        assert_eq!(notifications("# notify-keyspace-events\n"), None);
     }
 }

@@ -23,6 +23,7 @@ mod memory;
 mod readiness;
 mod runtime_dir;
 mod sync;
+mod users;
 
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
@@ -37,8 +38,9 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::{debug, error, info, warn};
 
+use crate::command::acl;
 use crate::config::{ConnectionString, Durability};
-use crate::data_dir::Lock;
+use crate::data_dir::{self, Lock};
 use crate::secret::Secret;
 use crate::state::State;
 use crate::stop::Stop;
@@ -46,6 +48,7 @@ use backoff::Backoff;
 use child::Child;
 use readiness::Probe;
 use runtime_dir::RuntimeDir;
+use users::Passwords;
 
 pub use memory::default_maxmemory;
 
@@ -98,7 +101,7 @@ pub enum Stopped {
 pub struct Supervisor {
     settings: Settings,
     runtime: RuntimeDir,
-    password: Secret,
+    passwords: Passwords,
     state: watch::Sender<State>,
     lives: u64,
     ends_before_first_ready: u32,
@@ -121,7 +124,7 @@ impl Supervisor {
         Ok(Self {
             runtime: RuntimeDir::create(&settings.temp_dir, &settings.data_dir)?,
             settings,
-            password: Secret::generate()?,
+            passwords: Passwords { supervisor: Secret::generate()?, callers: Secret::generate()? },
             state: watch::Sender::new(State::Starting),
             lives: 0,
             ends_before_first_ready: 0,
@@ -139,7 +142,7 @@ impl Supervisor {
     pub fn callers_connection(&self) -> ConnectionString {
         ConnectionString::unix(
             self.runtime.socket(),
-            self.settings.password.as_ref().map(|password| ("default", password)),
+            Some((acl::CALLERS, &self.passwords.callers)),
             self.settings.database,
         )
     }
@@ -149,7 +152,7 @@ impl Supervisor {
         let token = self.settings.readonly_token.as_ref()?;
         Some(ConnectionString::unix(
             self.runtime.socket(),
-            Some((conf::READONLY_USER, token)),
+            Some((acl::READONLY, token)),
             self.settings.database,
         ))
     }
@@ -160,8 +163,7 @@ impl Supervisor {
     /// Must be driven by the main thread (`block_on`), never by a spawned task: see
     /// [`Child::spawn`].
     pub async fn run(mut self, lock: Lock, stop: &Stop) -> anyhow::Result<Stopped> {
-        let conf = conf::render(&self.settings, &self.runtime.socket(), &self.password);
-        let conf = self.runtime.write("redis.conf", &conf)?;
+        let conf = self.configure(&lock)?;
         let mut phase = Phase::Start;
         loop {
             phase = match phase {
@@ -172,6 +174,19 @@ impl Supervisor {
                 Phase::Stop(child) => return self.stop(child).await,
             }
         }
+    }
+
+    /// Writes Redis's configuration and its users into the data directory, where Redis itself changes
+    /// them later; what it has changed before is kept. The lock, since they are another pkv's without.
+    fn configure(&self, _lock: &Lock) -> anyhow::Result<PathBuf> {
+        let dir = &self.settings.data_dir;
+        let users = dir.join(users::FILE);
+        let before = data_dir::read_if_there(&users)?;
+        data_dir::replace(&users, &users::render(&self.settings, &self.passwords, &before))?;
+        let conf = dir.join(conf::FILE);
+        let before = data_dir::read_if_there(&conf)?;
+        data_dir::replace(&conf, &conf::render(&self.settings, &self.runtime.socket(), &before))?;
+        Ok(conf)
     }
 
     fn start(&mut self, conf: &Path, lock: &Lock) -> anyhow::Result<Phase> {
@@ -188,7 +203,7 @@ impl Supervisor {
     async fn load(&mut self, mut child: Child, stop: &Stop) -> anyhow::Result<Phase> {
         let target = ConnectionString::unix(
             self.runtime.socket(),
-            Some((conf::SUPERVISOR_USER, &self.password)),
+            Some((users::SUPERVISOR, &self.passwords.supervisor)),
             0,
         );
         let state = self.state.clone();

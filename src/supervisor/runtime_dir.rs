@@ -1,11 +1,9 @@
-//! A private directory for the socket and the configuration: mode 0700, gone when pkv ends.
+//! A private directory for the socket: mode 0700, gone when pkv ends.
 
 use std::fs;
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 
 /// The kernel's limit for a Unix socket's path (`sun_path`), the final NUL left out.
 const SOCKET_PATH_BYTES: usize = 107;
@@ -38,18 +36,6 @@ impl RuntimeDir {
     /// Where Redis's socket is.
     pub fn socket(&self) -> PathBuf {
         self.0.join("redis.sock")
-    }
-
-    /// Writes a file that only we can read.
-    pub fn write(&self, name: &str, text: &str) -> anyhow::Result<PathBuf> {
-        let path = self.0.join(name);
-        let write = |path: &Path| {
-            let mut options = fs::OpenOptions::new();
-            options.write(true).create(true).truncate(true).mode(0o600);
-            options.open(path)?.write_all(text.as_bytes())
-        };
-        write(&path).with_context(|| format!("writing {}", path.display()))?;
-        Ok(path)
     }
 }
 

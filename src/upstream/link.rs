@@ -2,18 +2,20 @@
 //! caller gets the replies to its own.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Cmd, Pipeline, Value};
+use redis::{AsyncConnectionConfig, Cmd, Pipeline, ProtocolVersion, RedisConnectionInfo, Value};
 use tokio::task::AbortHandle;
 
 use super::{Fault, wire};
 use crate::command::{Batch, Command};
 use crate::config::ConnectionString;
 use crate::engine::Engine;
+use crate::reply;
+use crate::rest_token::Login;
 
 /// Longest wait for a connection to be made, the greeting (AUTH, SELECT) included.
 const CONNECT: Duration = Duration::from_secs(2);
@@ -24,6 +26,16 @@ pub struct Link {
     connection: MultiplexedConnection,
     driver: Arc<Driver>,
     takes_transactions: Arc<AtomicBool>,
+    logged_in_at: Arc<Mutex<Instant>>,
+}
+
+/// Why there is no connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unopened {
+    /// The server does not take this user with this password.
+    Denied,
+    /// Anything else; the text says what, without secrets.
+    Failed(String),
 }
 
 /// The task that reads and writes the connection; it ends with the last clone of its link.
@@ -42,23 +54,38 @@ impl Drop for Driver {
 impl Link {
     /// Connects and greets. The error says why not, without secrets.
     pub async fn open(target: &ConnectionString) -> Result<Self, String> {
-        match tokio::time::timeout(CONNECT, Self::connect(target)).await {
-            Ok(result) => result,
-            Err(_) => Err(format!("{target:?} did not answer within {} s", CONNECT.as_secs())),
-        }
+        in_time(target, Self::connect(target, target.info().redis_settings())).await?
     }
 
-    async fn connect(target: &ConnectionString) -> Result<Self, String> {
+    /// Connects as another user than `target` names, to the same database.
+    pub async fn open_as(target: &ConnectionString, login: &Login) -> Result<Self, Unopened> {
+        let opening = async {
+            // Not left to the `redis` crate, which calls every fault here one of the password.
+            let nobody = RedisConnectionInfo::default().set_protocol(ProtocolVersion::RESP2);
+            let link = Self::connect(target, &nobody).await.map_err(Unopened::Failed)?;
+            link.log_in(login).await?;
+            let db = target.info().redis_settings().db();
+            if db != 0 {
+                link.ask(redis::cmd("SELECT").arg(db)).await?;
+            }
+            Ok(link)
+        };
+        in_time(target, opening).await.map_err(Unopened::Failed)?
+    }
+
+    async fn connect(
+        target: &ConnectionString,
+        settings: &RedisConnectionInfo,
+    ) -> Result<Self, String> {
         let info = target.info();
         let wire = wire::connect(info.addr())
             .await
             .map_err(|error| format!("cannot connect to {target:?}: {error}"))?;
         // The time limit is ours (`send`), per batch.
         let config = AsyncConnectionConfig::new().set_response_timeout(None);
-        let (connection, driver) =
-            MultiplexedConnection::new_with_config(info.redis_settings(), wire, config)
-                .await
-                .map_err(|error| format!("{target:?} refused the connection: {error}"))?;
+        let (connection, driver) = MultiplexedConnection::new_with_config(settings, wire, config)
+            .await
+            .map_err(|error| format!("{target:?} refused the connection: {error}"))?;
         let closed = Arc::new(AtomicBool::new(false));
         let task = tokio::spawn({
             let closed = closed.clone();
@@ -68,7 +95,39 @@ impl Link {
             }
         });
         let driver = Arc::new(Driver { closed, task: task.abort_handle() });
-        Ok(Self { connection, driver, takes_transactions: Arc::default() })
+        let logged_in_at = Arc::new(Mutex::new(Instant::now()));
+        Ok(Self { connection, driver, takes_transactions: Arc::default(), logged_in_at })
+    }
+
+    /// Says to the server who this is: again on a connection that is in use, to learn whether the
+    /// password still holds. A server lets connections live on when it does not.
+    pub async fn log_in(&self, login: &Login) -> Result<(), Unopened> {
+        let mut auth = redis::cmd("AUTH");
+        auth.arg(&login.user).arg(login.password.reveal());
+        self.ask(&auth).await
+    }
+
+    /// Whether the last login is as old as that; says so to one caller only, who logs in again.
+    pub fn is_due(&self, age: Duration) -> bool {
+        let mut at = self.logged_in_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_due = at.elapsed() >= age;
+        if is_due {
+            *at = Instant::now();
+        }
+        is_due
+    }
+
+    /// Sends a command that is answered with OK.
+    async fn ask(&self, command: &Cmd) -> Result<(), Unopened> {
+        match self.connection.clone().send_packed_command(command).await {
+            Ok(Value::Okay) => Ok(()),
+            Ok(Value::ServerError(error)) if error.code() == "WRONGPASS" => Err(Unopened::Denied),
+            Ok(Value::ServerError(error)) => {
+                Err(Unopened::Failed(reply::error_text(&error).into_owned()))
+            }
+            Ok(_) => Err(Unopened::Failed("an answer to a login that is none".into())),
+            Err(error) => Err(Unopened::Failed(error.to_string())),
+        }
     }
 
     /// Whether the connection is known to be gone.
@@ -153,6 +212,15 @@ impl Link {
         };
         Some(names.iter().map(|[name, sub]| kind(sub).or(kind(name))).collect())
     }
+}
+
+/// What comes of connecting, if it comes in time.
+async fn in_time<T>(
+    target: &ConnectionString,
+    opening: impl Future<Output = T>,
+) -> Result<T, String> {
+    let late = |_| format!("{target:?} did not answer within {} s", CONNECT.as_secs());
+    tokio::time::timeout(CONNECT, opening).await.map_err(late)
 }
 
 /// A command by its server's own table.

@@ -13,6 +13,7 @@ mod pool;
 mod push;
 mod queue;
 mod reply_lines;
+mod users;
 mod wire;
 
 use std::sync::Arc;
@@ -23,13 +24,14 @@ use redis::Value;
 use crate::command::{Batch, Command};
 use crate::engine::Engine;
 use crate::state::StateReceiver;
-use crate::tokens::{Target, Tenant};
+use crate::tokens::{Access, Target, Tenant};
 
 pub use link::{Kind, Link};
 pub use monitor::{Monitor, Sight};
 use pool::Pool;
 pub use push::{Event, Message, Subscription, Topic};
 pub use queue::Ended;
+use users::UserPools;
 
 /// Why a batch has no replies.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,56 +48,71 @@ pub enum Fault {
     Down(String),
     /// Redis refused what pkv itself needs for the answer; the text is Redis's.
     Refused(String),
+    /// Certainly not executed: Redis does not take the ACL user's password, or not any more.
+    Denied,
 }
 
 /// Every Redis that tokens lead to, each behind a pool that opens at the first request for it and
 /// closes after [`pool::IDLE`].
 #[derive(Debug)]
 pub struct Upstreams {
-    pools: Vec<Pool>,
+    pools: Vec<Arc<Pool>>,
+    users: UserPools,
 }
 
 impl Upstreams {
     /// `state` is that of the bundled server, if that is what all targets lead to; `timeout` is the
     /// longest wait for an answer.
     pub fn new(targets: &[Target], state: Option<StateReceiver>, timeout: Duration) -> Self {
-        let pool = |target: &Target| Pool::new(target.clone(), state.clone(), timeout);
-        Self { pools: targets.iter().map(pool).collect() }
+        let pool = |target: &Target| Arc::new(Pool::new(target.clone(), state.clone(), timeout));
+        Self { pools: targets.iter().map(pool).collect(), users: UserPools::default() }
+    }
+
+    /// Where the tenant's commands go.
+    fn pool(&self, tenant: &Tenant) -> Arc<Pool> {
+        let base = &self.pools[tenant.target];
+        match &tenant.access {
+            Access::User(login) => self.users.pool(tenant.target, login, base),
+            _ => base.clone(),
+        }
     }
 
     /// One reply per command; if atomic, one for MULTI before them and one for EXEC behind them.
     /// A server's error is a reply, not a fault; one that refuses MULTI gives that reply alone.
     pub async fn execute(
         &self,
-        tenant: Tenant,
+        tenant: &Tenant,
         batch: &Batch,
         own_connection: bool,
     ) -> Result<Vec<Value>, Fault> {
-        self.pools[tenant.target].execute(batch, own_connection).await
+        let replies = self.pool(tenant).execute(batch, own_connection).await;
+        // Whatever the outcome: what they may do is to be asked again.
+        self.users.forget_those_changed_by(&batch.commands);
+        replies
     }
 
-    /// Which server the tenant's commands go to.
-    pub async fn engine(&self, tenant: Tenant) -> Result<Arc<Engine>, Fault> {
+    /// Which server the tenant's commands go to. Not asked as an ACL user, who may not be allowed to.
+    pub async fn engine(&self, tenant: &Tenant) -> Result<Arc<Engine>, Fault> {
         self.pools[tenant.target].engine().await
     }
 
     /// What the server's own command table says of each command, in their order.
-    pub async fn kinds(&self, tenant: Tenant, commands: &[Command]) -> Result<Vec<Kind>, Fault> {
-        self.pools[tenant.target].kinds(commands).await
+    pub async fn kinds(&self, tenant: &Tenant, commands: &[Command]) -> Result<Vec<Kind>, Fault> {
+        self.pool(tenant).kinds(commands).await
     }
 
     /// Subscribes; returns once Redis has confirmed every topic.
     pub async fn subscribe(
         &self,
-        tenant: Tenant,
+        tenant: &Tenant,
         topics: Vec<Topic>,
     ) -> Result<Subscription, Fault> {
-        self.pools[tenant.target].subscribe(topics).await
+        self.pool(tenant).subscribe(topics).await
     }
 
     /// Monitors; returns once Redis has confirmed it.
-    pub async fn monitor(&self, tenant: Tenant) -> Result<Monitor, Fault> {
-        self.pools[tenant.target].monitor().await
+    pub async fn monitor(&self, tenant: &Tenant) -> Result<Monitor, Fault> {
+        self.pool(tenant).monitor().await
     }
 
     /// Closes pools that have been idle, until dropped.
@@ -103,12 +120,14 @@ impl Upstreams {
         let mut tick = tokio::time::interval(Duration::from_secs(30));
         loop {
             tick.tick().await;
-            self.pools.iter().for_each(Pool::close_if_idle);
+            self.pools.iter().filter(|pool| pool.is_idle()).for_each(|pool| pool.close());
+            self.users.forget_idle();
         }
     }
 
     /// Closes every pool; a request that is still under way keeps its connection until its answer.
     pub fn close(&self) {
-        self.pools.iter().for_each(Pool::close);
+        self.pools.iter().for_each(|pool| pool.close());
+        self.users.forget_all();
     }
 }

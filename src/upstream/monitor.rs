@@ -88,6 +88,7 @@ impl Drop for Watcher {
 enum Order {
     Join { done: oneshot::Sender<Result<Monitor, Fault>> },
     Leave { id: u64 },
+    EndAll,
 }
 
 /// The way to a pool's monitors; its task ends with the last handle on it.
@@ -120,6 +121,12 @@ impl Hub {
             Err(_) => Err(Fault::Down("Redis did not confirm the monitor in time".into())),
         }
     }
+
+    /// Ends every monitor.
+    pub fn end_all(&self) {
+        // A task that is gone has none.
+        let _ = self.0.send(Order::EndAll);
+    }
 }
 
 fn closed() -> Fault {
@@ -150,6 +157,7 @@ impl Task {
                         drop(done.send(joined));
                     }
                     Some(Order::Leave { id }) => self.leave(id),
+                    Some(Order::EndAll) => self.end_all(),
                 },
                 commands = next_commands(&mut self.connection) => match commands {
                     Ok(commands) => self.tell(&Sight::Commands(commands.into())),
@@ -161,6 +169,9 @@ impl Task {
                 () = tokio::time::sleep(RETRY), if wants_connection => {
                     if let Err(fault) = self.connect().await {
                         debug!(?fault, "monitor connection not made again yet");
+                        if fault == Fault::Denied {
+                            self.end_all();
+                        }
                     }
                 }
             }
@@ -179,6 +190,11 @@ impl Task {
         let _ = queue.put(Sight::Confirmed);
         self.watchers.insert(id, Watcher(queue.clone()));
         Ok(Monitor { id, queue, hub })
+    }
+
+    fn end_all(&mut self) {
+        self.watchers.clear();
+        self.connection = None;
     }
 
     fn leave(&mut self, id: u64) {

@@ -10,11 +10,14 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tracing::{debug, info};
 
+use super::link::Unopened;
 use super::monitor::Monitor;
 use super::push::{Subscription, Topic};
 use super::{Fault, Kind, Link, monitor, push};
 use crate::command::{Batch, Command};
+use crate::config::ConnectionString;
 use crate::engine::Engine;
+use crate::rest_token::Login;
 use crate::state::{State, StateReceiver};
 use crate::tokens::Target;
 
@@ -28,9 +31,15 @@ const HOLD: Duration = Duration::from_secs(2);
 /// Between two attempts to connect: short beside `HOLD`, long beside the cost of an attempt.
 const RETRY: Duration = Duration::from_millis(50);
 
+/// How long an ACL user's password counts as checked. Redis tells nobody that it was changed; asking
+/// costs one round trip in this time.
+pub const RECHECK: Duration = Duration::from_secs(1);
+
 #[derive(Debug)]
 pub struct Pool {
     target: Target,
+    /// Who connects, if not the user whom the target names.
+    login: Option<Arc<Login>>,
     state: Option<StateReceiver>,
     timeout: Duration,
     slots: Vec<Slot>,
@@ -60,6 +69,7 @@ impl Pool {
             slots: (0..target.max_connections).map(|_| Slot::default()).collect(),
             leases: Semaphore::new(target.max_connections),
             target,
+            login: None,
             state,
             timeout,
             next: AtomicUsize::new(0),
@@ -70,16 +80,47 @@ impl Pool {
         }
     }
 
+    /// A pool to the same server for an ACL user.
+    pub fn as_user(&self, login: Arc<Login>) -> Self {
+        let login = Some(login);
+        Self { login, ..Self::new(self.target.clone(), self.state.clone(), self.timeout) }
+    }
+
     /// Subscribes; returns once Redis has confirmed every topic.
     pub async fn subscribe(&self, topics: Vec<Topic>) -> Result<Subscription, Fault> {
-        let start = || push::Hub::start(self.target.connection.clone(), self.state.clone());
-        self.subscriptions.get_or_init(start).subscribe(topics).await.map_err(Fault::Down)
+        self.check_login().await?;
+        let is_acl_user = self.login.is_some();
+        let start = || push::Hub::start(self.connection(), self.state.clone(), is_acl_user);
+        self.subscriptions.get_or_init(start).subscribe(topics).await
     }
 
     /// Monitors; returns once Redis has confirmed it.
     pub async fn monitor(&self) -> Result<Monitor, Fault> {
-        let start = || monitor::Hub::start(self.target.connection.clone(), self.state.clone());
-        self.monitors.get_or_init(start).join().await
+        self.check_login().await?;
+        let start = || monitor::Hub::start(self.connection(), self.state.clone());
+        match self.monitors.get_or_init(start).join().await {
+            // The caller's token is right; it is the connection string that is not.
+            Err(Fault::Denied) if self.login.is_none() => Err(self.down("refuses the password")),
+            joined => joined,
+        }
+    }
+
+    /// The way to the server, as whoever connects.
+    fn connection(&self) -> ConnectionString {
+        match &self.login {
+            Some(login) => self.target.connection.as_user(&login.user, &login.password),
+            None => self.target.connection.clone(),
+        }
+    }
+
+    /// Before a stream of an ACL user, which has a connection of its own that cannot tell a wrong
+    /// password from other faults.
+    async fn check_login(&self) -> Result<(), Fault> {
+        *lock(&self.last_used) = Instant::now();
+        match self.login {
+            Some(_) => self.link(Instant::now() + HOLD.min(self.timeout)).await.map(drop),
+            None => Ok(()),
+        }
     }
 
     /// Which server this is; connects if that has never been asked.
@@ -193,6 +234,26 @@ impl Pool {
 
     /// A shared connection to the Redis of this moment.
     async fn link(&self, deadline: Instant) -> Result<Link, Fault> {
+        loop {
+            let link = self.shared(deadline).await?;
+            let Some(login) = self.login.as_ref().filter(|_| link.is_due(RECHECK)) else {
+                return Ok(link);
+            };
+            let answer = tokio::time::timeout_at(deadline, link.log_in(login)).await;
+            if answer == Ok(Ok(())) {
+                return Ok(link);
+            }
+            self.retire(&link);
+            match answer {
+                Ok(Err(Unopened::Denied)) => return Err(Fault::Denied),
+                // A connection that has gone, say: a new one tells.
+                Ok(_) if Instant::now() < deadline => {}
+                _ => return Err(self.down("does not answer")),
+            }
+        }
+    }
+
+    async fn shared(&self, deadline: Instant) -> Result<Link, Fault> {
         let slot = &self.slots[self.next.fetch_add(1, Ordering::Relaxed) % self.slots.len()];
         if let Some(link) = slot.usable(self.epoch()) {
             return Ok(link);
@@ -204,7 +265,10 @@ impl Pool {
             return Ok(link);
         }
         let (epoch, link) = self.open(deadline).await?;
-        *lock(&self.engine) = Some(Arc::new(link.engine(HOLD).await));
+        // An ACL user may not be allowed to ask.
+        if self.login.is_none() {
+            *lock(&self.engine) = Some(Arc::new(link.engine(HOLD).await));
+        }
         *lock(&slot.link) = Some((epoch, link.clone()));
         Ok(link)
     }
@@ -214,13 +278,13 @@ impl Pool {
         let mut last_error = None;
         loop {
             let epoch = self.ready(deadline).await?;
-            let attempt = tokio::time::timeout_at(deadline, Link::open(&self.target.connection));
-            let error = match attempt.await {
+            let error = match tokio::time::timeout_at(deadline, self.open_once()).await {
                 Ok(Ok(link)) => {
                     debug!(redis = self.target.name, "connected");
                     return Ok((epoch, link));
                 }
-                Ok(Err(error)) => error,
+                Ok(Err(Unopened::Denied)) => return Err(Fault::Denied),
+                Ok(Err(Unopened::Failed(error))) => error,
                 // What the attempts before this one have met says more than that time was up.
                 Err(_) => last_error
                     .unwrap_or_else(|| format!("{:?} does not answer", self.target.connection)),
@@ -231,6 +295,13 @@ impl Pool {
             }
             last_error = Some(error);
             tokio::time::sleep(RETRY).await;
+        }
+    }
+
+    async fn open_once(&self) -> Result<Link, Unopened> {
+        match &self.login {
+            Some(login) => Link::open_as(&self.target.connection, login).await,
+            None => Link::open(&self.target.connection).await.map_err(Unopened::Failed),
         }
     }
 
@@ -273,12 +344,28 @@ impl Pool {
         }
     }
 
-    pub fn close_if_idle(&self) {
-        if lock(&self.last_used).elapsed() >= IDLE {
-            self.close();
+    /// When it was last asked for something.
+    pub fn last_used(&self) -> Instant {
+        *lock(&self.last_used)
+    }
+
+    /// Whether nobody has asked for a while. Streams that are open do not count: they have
+    /// connections of their own.
+    pub fn is_idle(&self) -> bool {
+        self.last_used().elapsed() >= IDLE
+    }
+
+    /// Ends the streams that are open.
+    pub fn end_streams(&self) {
+        if let Some(hub) = self.subscriptions.get() {
+            hub.end_all();
+        }
+        if let Some(hub) = self.monitors.get() {
+            hub.end_all();
         }
     }
 
+    /// Closes the connections that commands share.
     pub fn close(&self) {
         let closed = self.slots.iter().filter(|slot| lock(&slot.link).take().is_some()).count();
         if closed > 0 {

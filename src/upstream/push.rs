@@ -12,12 +12,12 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use redis::aio::{PubSub, PubSubSink, PubSubStream};
-use redis::{Msg, RedisResult};
+use redis::{ErrorKind, Msg, RedisError, RedisResult};
 use tokio::sync::{mpsc, oneshot};
 use tracing::debug;
 
 use super::queue::{Ended, Queue, Weigh};
-use super::wire;
+use super::{Fault, wire};
 use crate::config::ConnectionString;
 use crate::state::{State, StateReceiver};
 
@@ -104,8 +104,9 @@ impl Drop for Subscriber {
 /// What the hub is asked. Each subscriber asks twice in its life, so that the queue is bounded by
 /// the number of HTTP connections.
 enum Order {
-    Subscribe { topics: Vec<Topic>, done: oneshot::Sender<Result<Subscription, String>> },
+    Subscribe { topics: Vec<Topic>, done: oneshot::Sender<Result<Subscription, Fault>> },
     Unsubscribe { id: u64, topics: Vec<Topic> },
+    EndAll,
 }
 
 /// The way to a pool's subscriptions; its task ends with the last handle on it.
@@ -113,12 +114,18 @@ enum Order {
 pub struct Hub(mpsc::UnboundedSender<Order>);
 
 impl Hub {
-    /// Starts the task; it connects when somebody subscribes.
-    pub fn start(target: ConnectionString, state: Option<StateReceiver>) -> Self {
+    /// Starts the task; it connects when somebody subscribes. The streams of an ACL user end when
+    /// Redis does not take the password any more.
+    pub fn start(
+        target: ConnectionString,
+        state: Option<StateReceiver>,
+        is_acl_user: bool,
+    ) -> Self {
         let (orders, receiver) = mpsc::unbounded_channel();
         let task = Task {
             target,
             state,
+            is_acl_user,
             // Weak, so that the task ends when everybody else's handles are gone.
             hub: orders.downgrade(),
             connection: None,
@@ -131,15 +138,24 @@ impl Hub {
     }
 
     /// Subscribes to all of `topics`; returns once Redis has confirmed them, or why it has not.
-    pub async fn subscribe(&self, topics: Vec<Topic>) -> Result<Subscription, String> {
+    pub async fn subscribe(&self, topics: Vec<Topic>) -> Result<Subscription, Fault> {
         let (done, subscribed) = oneshot::channel();
-        let gone = || "the subscriptions are closed".to_owned();
-        self.0.send(Order::Subscribe { topics, done }).map_err(|_| gone())?;
+        self.0.send(Order::Subscribe { topics, done }).map_err(|_| closed())?;
         match tokio::time::timeout(SUBSCRIBE, subscribed).await {
-            Ok(subscribed) => subscribed.map_err(|_| gone())?,
-            Err(_) => Err("Redis did not confirm the subscription in time".into()),
+            Ok(subscribed) => subscribed.map_err(|_| closed())?,
+            Err(_) => Err(Fault::Down("Redis did not confirm the subscription in time".into())),
         }
     }
+
+    /// Ends every subscription.
+    pub fn end_all(&self) {
+        // A task that is gone has none.
+        let _ = self.0.send(Order::EndAll);
+    }
+}
+
+fn closed() -> Fault {
+    Fault::Down("the subscriptions are closed".into())
 }
 
 /// A connection to Redis, in its two halves.
@@ -148,6 +164,7 @@ type Connection = (PubSubSink, PubSubStream);
 struct Task {
     target: ConnectionString,
     state: Option<StateReceiver>,
+    is_acl_user: bool,
     hub: mpsc::WeakUnboundedSender<Order>,
     connection: Option<Connection>,
     next_id: u64,
@@ -170,6 +187,7 @@ impl Task {
                         drop(done.send(subscribed));
                     }
                     Some(Order::Unsubscribe { id, topics }) => self.unsubscribe(id, &topics).await,
+                    Some(Order::EndAll) => self.end_all(),
                 },
                 message = next_message(&mut self.connection) => match message {
                     Some(message) => self.publish(&message).await,
@@ -179,17 +197,26 @@ impl Task {
                     }
                 },
                 () = tokio::time::sleep(RETRY), if wants_connection => {
-                    if let Err(error) = self.reconnect().await {
-                        debug!(error, "pub/sub connection not made again yet");
+                    if let Err(fault) = self.reconnect().await {
+                        debug!(?fault, "pub/sub connection not made again yet");
                         self.connection = None;
+                        if fault == Fault::Denied {
+                            self.end_all();
+                        }
                     }
                 }
             }
         }
     }
 
-    async fn subscribe(&mut self, topics: Vec<Topic>) -> Result<Subscription, String> {
-        let hub = self.hub.upgrade().ok_or("the subscriptions are closed")?;
+    fn end_all(&mut self) {
+        self.subscribers.clear();
+        self.topics.clear();
+        self.connection = None;
+    }
+
+    async fn subscribe(&mut self, topics: Vec<Topic>) -> Result<Subscription, Fault> {
+        let hub = self.hub.upgrade().ok_or_else(closed)?;
         if self.connection.is_none() {
             self.reconnect().await?;
         }
@@ -260,7 +287,7 @@ impl Task {
     }
 
     /// Connects, and subscribes to every topic that was subscribed before.
-    async fn reconnect(&mut self) -> Result<(), String> {
+    async fn reconnect(&mut self) -> Result<(), Fault> {
         self.connection = Some(self.connect().await?);
         for topic in self.topics.keys().cloned().collect::<Vec<_>>() {
             // Its last subscriber may have been cut off meanwhile.
@@ -273,9 +300,10 @@ impl Task {
         Ok(())
     }
 
-    async fn connect(&mut self) -> Result<Connection, String> {
+    async fn connect(&mut self) -> Result<Connection, Fault> {
         let target = &self.target;
         let state = &mut self.state;
+        let is_acl_user = self.is_acl_user;
         let connecting = async {
             if let Some(state) = state {
                 let _ = state.wait_for(|state| matches!(state, State::Ready { .. })).await;
@@ -283,25 +311,30 @@ impl Task {
             let info = target.info();
             let wire = wire::connect(info.addr())
                 .await
-                .map_err(|error| format!("cannot connect to {target:?}: {error}"))?;
-            PubSub::new(info.redis_settings(), wire)
-                .await
-                .map_err(|error| format!("{target:?} refused the connection: {error}"))
+                .map_err(|error| Fault::Down(format!("cannot connect to {target:?}: {error}")))?;
+            let refused = |error: RedisError| match error.kind() {
+                ErrorKind::AuthenticationFailed if is_acl_user => Fault::Denied,
+                _ => Fault::Down(format!("{target:?} refused the connection: {error}")),
+            };
+            PubSub::new(info.redis_settings(), wire).await.map_err(refused)
         };
         match tokio::time::timeout(ANSWER, connecting).await {
             Ok(connection) => Ok(connection?.split()),
-            Err(_) => Err(format!("{target:?} did not answer in time")),
+            Err(_) => Err(Fault::Down(format!("{target:?} did not answer in time"))),
         }
     }
 
-    /// Subscribes; returns once Redis has said so. Without an answer the connection is given up.
-    async fn confirm(&mut self, topic: &Topic) -> Result<(), String> {
-        let Some((sink, _)) = &mut self.connection else { return Err("no connection".into()) };
+    /// Subscribes; returns once Redis has said so. Without an answer the connection is given up; a
+    /// refusal (an ACL user may have some channels only) concerns nobody else.
+    async fn confirm(&mut self, topic: &Topic) -> Result<(), Fault> {
+        let Some((sink, _)) = &mut self.connection else {
+            return Err(Fault::Down("no connection".into()));
+        };
         let confirmed = match topic {
             Topic::Channel(name) => in_time(sink.subscribe(name.as_slice())).await,
             Topic::Pattern(name) => in_time(sink.psubscribe(name.as_slice())).await,
         };
-        if confirmed.is_err() {
+        if matches!(confirmed, Err(Fault::Down(_))) {
             self.connection = None;
         }
         confirmed
@@ -316,9 +349,12 @@ async fn next_message(connection: &mut Option<Connection>) -> Option<Msg> {
     }
 }
 
-async fn in_time(answer: impl Future<Output = RedisResult<()>>) -> Result<(), String> {
+async fn in_time(answer: impl Future<Output = RedisResult<()>>) -> Result<(), Fault> {
     match tokio::time::timeout(ANSWER, answer).await {
-        Ok(answer) => answer.map_err(|error| error.to_string()),
-        Err(_) => Err("Redis did not answer in time".into()),
+        Ok(answer) => answer.map_err(|error| match error.code() {
+            Some(code) => Fault::Refused(format!("{code} {}", error.detail().unwrap_or_default())),
+            None => Fault::Down(error.to_string()),
+        }),
+        Err(_) => Err(Fault::Down("Redis did not answer in time".into())),
     }
 }

@@ -11,17 +11,18 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("command", &[]),
     ("config", &["secret"]),
     ("data_dir", &["secret"]),
-    ("dialect", &["command", "engine", "reply"]),
+    ("dialect", &["command", "engine", "reply", "rest_token", "secret"]),
     ("engine", &[]),
     ("logging", &[]),
     ("reply", &[]),
+    ("rest_token", &["secret"]),
     ("secret", &[]),
     ("signals", &["stop"]),
     ("state", &[]),
     ("stop", &[]),
     ("supervisor", &["command", "config", "data_dir", "secret", "state", "stop", "upstream"]),
-    ("tokens", &["config", "secret"]),
-    ("upstream", &["command", "config", "engine", "state", "tokens"]),
+    ("tokens", &["config", "rest_token", "secret"]),
+    ("upstream", &["command", "config", "engine", "reply", "rest_token", "state", "tokens"]),
 ];
 
 /// What only some rooms may touch: a text that betrays it, and the files that may contain it.

@@ -15,4 +15,5 @@ mod streams;
 mod supervisor;
 mod support;
 mod upstream;
+mod users;
 mod vectors;

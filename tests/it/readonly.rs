@@ -6,24 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::support::{Pkv, RedisServer, TOKEN, items, result};
+use crate::support::{Bearer, Pkv, RedisServer, TOKEN, items, result};
 
 const READONLY: &str = "readonly-token";
-
-/// Answers of the read-only token's bearer.
-struct Reader<'a>(&'a Pkv);
-
-impl Reader<'_> {
-    async fn post(&self, path: &str, body: &Value) -> (u16, Value) {
-        let request = self.0.request("POST", path).bearer_auth(READONLY).body(body.to_string());
-        let reply = self.0.send(request).await.unwrap();
-        (reply.status, reply.body)
-    }
-
-    async fn run(&self, command: &Value) -> (u16, Value) {
-        self.post("/", command).await
-    }
-}
 
 fn no_permission(name: &str) -> Value {
     let text = format!(
@@ -62,7 +47,7 @@ async fn everywhere(check: impl AsyncFn(&Pkv)) {
 #[tokio::test]
 async fn reads_are_answered_and_writes_are_not() {
     everywhere(async |pkv| {
-        let reader = Reader(pkv);
+        let reader = Bearer::new(pkv, READONLY);
         result(pkv.run(json!(["FLUSHALL"])).await);
         result(pkv.run(json!(["SET", "k", "v"])).await);
         result(pkv.run(json!(["RPUSH", "l", "2", "1"])).await);
@@ -144,7 +129,7 @@ fn writes(table: &Value, found: &mut Vec<Value>) {
 #[tokio::test]
 async fn no_write_command_of_the_server_is_let_through() {
     everywhere(async |pkv| {
-        let reader = Reader(pkv);
+        let reader = Bearer::new(pkv, READONLY);
         result(pkv.run(json!(["FLUSHALL"])).await);
         result(pkv.run(json!(["SET", "k", "v"])).await);
         let mut commands = Vec::new();
@@ -190,7 +175,8 @@ async fn no_name_stands_for_the_write_that_somebody_else_has_just_sent() {
     let done = AtomicBool::new(false);
     let reads = async {
         for _ in 0..100 {
-            let (status, body) = Reader(&pkv).run(&json!(["SET\0", "k", "by the reader"])).await;
+            let (status, body) =
+                Bearer::new(&pkv, READONLY).run(&json!(["SET\0", "k", "by the reader"])).await;
             assert_eq!(status, 400, "{body}");
         }
         done.store(true, Ordering::Relaxed);

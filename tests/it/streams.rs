@@ -23,10 +23,14 @@ pub struct Stream {
 
 impl Stream {
     pub async fn open(pkv: &Pkv, path: &str) -> Self {
-        // As the SDK asks: the body is no channel, and the encoding does not concern events.
+        Self::open_as(pkv, &pkv.token, path).await
+    }
+
+    /// As the SDK asks: the body is no channel, and the encoding does not concern events.
+    pub async fn open_as(pkv: &Pkv, token: &str, path: &str) -> Self {
         let request = pkv
             .request("POST", path)
-            .bearer_auth(&pkv.token)
+            .bearer_auth(token)
             .header("accept", "text/event-stream")
             .header("upstash-encoding", "base64")
             .timeout(Duration::from_secs(300))
@@ -54,7 +58,7 @@ impl Stream {
     }
 
     /// Reads to the end.
-    async fn rest(mut self) -> String {
+    pub async fn rest(mut self) -> String {
         while let Some(chunk) =
             tokio::time::timeout(LIMIT, self.response.chunk()).await.unwrap().unwrap()
         {

@@ -49,7 +49,10 @@ pub async fn open(target: &ConnectionString, own_socket: bool) -> Result<Connect
         }
         auth.arg(password);
         connection.ask(&auth).await.map_err(lost)?.map_err(|refusal| {
-            Fault::Down(format!("{target:?} refused the connection: {refusal}"))
+            match refusal.starts_with("WRONGPASS ") {
+                true => Fault::Denied,
+                false => Fault::Down(format!("{target:?} refused the connection: {refusal}")),
+            }
         })?;
     }
     connection.ask(&redis::cmd("MONITOR")).await.map_err(lost)?.map_err(Fault::Refused)?;

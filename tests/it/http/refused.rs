@@ -64,10 +64,8 @@ const SERVER: &[&str] = &[
     "SAVE",
     "BGSAVE",
     "BGREWRITEAOF",
-    "CONFIG SET appendonly no",
     "CONFIG REWRITE",
     "CONFIG RESETSTAT",
-    "ACL SETUSER default off",
     "LATENCY RESET",
     "MEMORY DOCTOR",
     "MEMORY PURGE",
@@ -92,6 +90,12 @@ const BLOCKING: &[&str] = &[
     "XREADGROUP GROUP g c COUNT 1 NOACK BLOCK 0 STREAMS s >",
 ];
 
+/// Would change what pkv needs; their siblings are allowed.
+const OTHERS: &[(&str, &str)] = &[
+    ("CONFIG SET appendonly no", "ERR Unknown option or number of arguments for CONFIG SET"),
+    ("ACL SETUSER default off", "ERR The user 'default' cannot be changed or deleted"),
+];
+
 /// Every refused line with how its error must begin.
 fn table() -> Vec<(&'static str, String)> {
     let name = |line: &str| line.split(' ').next().unwrap().to_owned();
@@ -104,7 +108,8 @@ fn table() -> Vec<(&'static str, String)> {
         SERVER.iter().map(|line| (*line, format!("ERR Command is not available: '{}", name(line))));
     let blocking =
         BLOCKING.iter().map(|line| (*line, format!("ERR Command \"{}\" would block", name(line))));
-    connection.chain(server).chain(blocking).collect()
+    let others = OTHERS.iter().map(|(line, want)| (*line, (*want).to_owned()));
+    connection.chain(server).chain(blocking).chain(others).collect()
 }
 
 /// Sends a line in each of the four ways; returns what was not refused with `want`.

@@ -12,10 +12,8 @@ use super::log_says;
 use crate::support::{Pkv, eventually, items, result};
 
 /// The configuration file that Redis was started with.
-fn conf(temp_dir: &Path) -> String {
-    let entries = fs::read_dir(temp_dir).unwrap().map(|entry| entry.unwrap().path());
-    let mut found = entries.map(|dir| dir.join("redis.conf")).filter(|file| file.is_file());
-    fs::read_to_string(found.next().expect("a redis.conf below TMPDIR")).unwrap()
+fn conf(dir: &Path) -> String {
+    fs::read_to_string(dir.join("data/redis.conf")).unwrap()
 }
 
 /// Writes, and asks how many disks have it (0 or 1) within `limit_ms`.
@@ -27,14 +25,15 @@ async fn synced(pkv: &Pkv, limit_ms: u32) -> Value {
 #[tokio::test]
 async fn durability_and_memory_arrive_in_redis() {
     for durability in ["always", "everysec", "none"] {
-        let dir = TempDir::new().unwrap();
+        let (dir, temp_dir) = (TempDir::new().unwrap(), TempDir::new().unwrap());
         let vars = [
             ("PKV_DURABILITY", durability),
             ("PKV_MAXMEMORY", "64mb"),
             ("PKV_LOG", "debug"),
-            ("TMPDIR", dir.path().to_str().unwrap()),
+            ("TMPDIR", temp_dir.path().to_str().unwrap()),
         ];
-        let pkv = Pkv::start_with(&vars);
+        let pkv = Pkv::start_in(dir.path(), &vars);
+        assert_eq!(fs::read_dir(temp_dir.path()).unwrap().count(), 1, "its private directory");
         assert!(pkv.banner.contains(&format!("durability  {durability}\n")), "{}", pkv.banner);
         let info = result(pkv.run(json!(["INFO", "memory"])).await);
         let info = info.as_str().unwrap();
@@ -58,7 +57,8 @@ async fn durability_and_memory_arrive_in_redis() {
             _ => assert_eq!(synced(&pkv, 1).await, 0),
         }
         pkv.stop().await;
-        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "its private directory is left");
+        let left = fs::read_dir(temp_dir.path()).unwrap().count();
+        assert_eq!(left, 0, "its private directory is left");
     }
 }
 

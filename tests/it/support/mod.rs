@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 pub use dice::Dice;
 pub use fake_redis::{Act, FakeRedis};
-pub use pkv::{Pkv, Reply, TOKEN, items, result};
+pub use pkv::{Bearer, Pkv, Reply, TOKEN, items, result};
 pub use redis_server::{RedisServer, free_port};
 pub use resp2::{Resp, Resp2Connection, read as read_resp};
 

@@ -205,6 +205,30 @@ impl Pkv {
     }
 }
 
+/// Somebody with a token of his own.
+pub struct Bearer<'a> {
+    pub pkv: &'a Pkv,
+    pub token: String,
+}
+
+impl<'a> Bearer<'a> {
+    pub fn new(pkv: &'a Pkv, token: impl Into<String>) -> Self {
+        Self { pkv, token: token.into() }
+    }
+
+    /// `POST` of JSON: status and body.
+    pub async fn post(&self, path: &str, body: &Value) -> (u16, Value) {
+        let request = self.pkv.request("POST", path).bearer_auth(&self.token);
+        let reply = self.pkv.send(request.body(body.to_string())).await.unwrap();
+        (reply.status, reply.body)
+    }
+
+    /// `POST /` with one command.
+    pub async fn run(&self, command: &Value) -> (u16, Value) {
+        self.post("/", command).await
+    }
+}
+
 impl Drop for Pkv {
     fn drop(&mut self) {
         let _ = self.process.kill();

@@ -11,7 +11,7 @@ use super::eventually;
 
 /// Killed on drop; keeps nothing.
 pub struct RedisServer {
-    process: Child,
+    process: Option<Child>,
     pub port: u16,
 }
 
@@ -34,7 +34,7 @@ impl RedisServer {
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
-        let server = Self { process, port };
+        let server = Self { process: Some(process), port };
         eventually("Redis answers", Duration::from_secs(10), || async {
             let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)).await else {
                 return false;
@@ -45,6 +45,11 @@ impl RedisServer {
         })
         .await;
         server
+    }
+
+    /// One that somebody else has started, and will end.
+    pub fn running_at(port: u16) -> Self {
+        Self { process: None, port }
     }
 
     /// Says these lines to it, on a connection of their own; returns its answers as they came.
@@ -66,7 +71,9 @@ impl RedisServer {
 
 impl Drop for RedisServer {
     fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        if let Some(process) = &mut self.process {
+            let _ = process.kill();
+            let _ = process.wait();
+        }
     }
 }

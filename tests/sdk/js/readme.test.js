@@ -1,9 +1,9 @@
-// The README's JavaScript does what the README says.
+// The README's JavaScript and shell commands do what the README says.
 //
 // A code block is tested if it follows the line `<!-- tested: tests/sdk -->`, with nothing but
 // blank lines in between. It is run as a program, with an empty database and the client's two
 // variables set. What it prints must be the texts of its `// => text` comments: these lines, in
-// this order, and no others. python/test_readme.py does the same with its `# => text`.
+// this order, and no others (`# => text` in the shell). python/test_readme.py does the same.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
@@ -23,31 +23,41 @@ before(async () => {
   blocks = [...readme.matchAll(marked)].map(([, language, code]) => ({ language, code }));
 });
 
-test("every block that is marked as tested is JavaScript or Python", () => {
+/** How a language's programs are run, and how its comments begin. */
+const languages = {
+  js: { program: process.execPath, file: "snippet.mjs", comment: "//" },
+  sh: { program: "bash", file: "snippet.sh", comment: "#" },
+};
+
+test("every block that is marked as tested is one that can be run", () => {
   const markers = readme.match(/<!-- tested: tests\/sdk -->/g) ?? [];
   assert.equal(blocks.length, markers.length, "a marker without a code block");
-  for (const { language } of blocks) assert.ok(["js", "python"].includes(language), language);
+  const known = [...Object.keys(languages), "python"];
+  for (const { language } of blocks) assert.ok(known.includes(language), language);
 });
 
-test("the JavaScript blocks print what they say", async () => {
-  const tested = blocks.filter(({ language }) => language === "js");
-  assert.notEqual(tested.length, 0, "the README has no JavaScript block that is marked as tested");
-  for (const { code } of tested) {
-    const says = [...code.matchAll(/\/\/ => (.*)$/gm)].map(([, text]) => text.trimEnd());
-    assert.notEqual(says.length, 0, `no line of this block says what it prints:\n${code}`);
-    await connect().flushdb();
-    assert.deepEqual(await linesPrintedBy(code), says);
-  }
-});
+for (const language of Object.keys(languages)) {
+  test(`the ${language} blocks print what they say`, async () => {
+    const tested = blocks.filter((block) => block.language === language);
+    assert.notEqual(tested.length, 0, `the README has no ${language} block that is marked as tested`);
+    for (const { code } of tested) {
+      const says = new RegExp(`${languages[language].comment} => (.*)$`, "gm");
+      const said = [...code.matchAll(says)].map(([, text]) => text.trimEnd());
+      assert.notEqual(said.length, 0, `no line of this block says what it prints:\n${code}`);
+      await connect().flushdb();
+      assert.deepEqual(await linesPrintedBy(code, languages[language]), said);
+    }
+  });
+}
 
 /** Runs a program as a user would: in a directory of its own with the client installed. */
-async function linesPrintedBy(code) {
+async function linesPrintedBy(code, { program, file }) {
   const directory = await mkdtemp(join(tmpdir(), "pkv-readme-"));
   try {
     const installed = fileURLToPath(new URL("node_modules", import.meta.url));
     await symlink(installed, join(directory, "node_modules"));
-    await writeFile(join(directory, "snippet.mjs"), code);
-    const { stdout } = await promisify(execFile)(process.execPath, ["snippet.mjs"], {
+    await writeFile(join(directory, file), code);
+    const { stdout } = await promisify(execFile)(program, [file], {
       cwd: directory,
       env: {
         ...process.env,
