@@ -6,7 +6,7 @@ use crate::support::{Pkv, items, result};
 
 /// Runs `rows` after `setup` on an empty database: as single commands, in one pipeline and in one
 /// transaction.
-async fn check(setup: &[Value], rows: &[(Value, Value)]) {
+pub(super) async fn check(setup: &[Value], rows: &[(Value, Value)]) {
     let pkv = Pkv::start();
     let commands: Vec<_> = rows.iter().map(|(command, _)| command.clone()).collect();
     for path in ["/", "/pipeline", "/multi-exec"] {
