@@ -94,6 +94,8 @@ enum Meaning {
     Error(String),
     /// What this makes of it.
     Mapped(fn(Value) -> Value),
+    /// So many of its items, after so many others.
+    Slice { skip: usize, take: usize },
     /// This error, if the server does not know the command.
     Unknown(String),
     /// The digest of the rewritten script; the caller is to see that of the script he sent.
@@ -164,7 +166,7 @@ impl Dialect {
             b"DELEX" => compare_and_set::delete(command, listener),
             b"DIGEST" => digest::rewrite(command, listener.engine),
             b"TYPE" => json_type::answered(command),
-            b"ZRANGE" => rank_limit::rewrite(command).into(),
+            b"ZRANGE" => rank_limit::range(command),
             _ if listener.only_reads => command.into(),
             b"BITOP" => bitop::rewrite(command, listener.engine),
             b"COPY" => match one_database::rewrite(command) {
@@ -181,7 +183,7 @@ impl Dialect {
             b"XACKDEL" | b"XDELEX" => delete_entries::rewrite(command, listener.engine),
             b"XADD" | b"XTRIM" => near_exact_trim::rewrite(command).into(),
             b"XREADGROUP" => unnoticed_reader::rewrite(command),
-            b"ZRANGESTORE" => rank_limit::rewrite(command).into(),
+            b"ZRANGESTORE" => rank_limit::store(command),
             _ => command.into(),
         }
     }
@@ -198,6 +200,9 @@ impl Answer {
             (Meaning::Error(text), _) => return Reply::Error(text.clone()),
             (_, Some(Value::ServerError(error))) => Value::ServerError(error),
             (Meaning::Mapped(map), Some(value)) => map(value),
+            (Meaning::Slice { skip, take }, Some(Value::Array(items))) => {
+                Value::Array(items.into_iter().skip(*skip).take(*take).collect())
+            }
             (Meaning::Digest(digest), Some(Value::BulkString(_))) => {
                 Value::BulkString(digest.clone().into_bytes())
             }

@@ -66,6 +66,7 @@ async fn reads_are_answered_and_writes_are_not() {
         result(pkv.run(json!(["FLUSHALL"])).await);
         result(pkv.run(json!(["SET", "k", "v"])).await);
         result(pkv.run(json!(["RPUSH", "l", "2", "1"])).await);
+        result(pkv.run(json!(["ZADD", "z", 1, "a", 2, "b", 3, "c"])).await);
         for (command, want) in [
             (json!(["GET", "k"]), json!("v")),
             (json!(["ttl", "k"]), json!(-1)),
@@ -75,6 +76,7 @@ async fn reads_are_answered_and_writes_are_not() {
             (json!(["TYPE", "k"]), json!("string")),
             (json!(["DIGEST", "k"]), json!("f7042be43fb80714")),
             (json!(["DIGEST", "none"]), Value::Null),
+            (json!(["ZRANGE", "z", -2, -1, "LIMIT", 0, 1]), json!(["b"])),
             (json!(["BITFIELD_RO", "none", "GET", "u8", 0]), json!([0])),
         ] {
             assert_eq!(reader.run(&command).await, (200, json!({ "result": want })), "{command}");
@@ -85,6 +87,7 @@ async fn reads_are_answered_and_writes_are_not() {
             json!(["SET", "k", "w", "IFDEQ", "f7042be43fb80714", "GET"]),
             json!(["DELEX", "k"]),
             json!(["DELEX", "k", "IFEQ", "v"]),
+            json!(["ZRANGESTORE", "a", "z", -2, -1, "LIMIT", 0, 1]),
             json!(["EVAL", "return redis.call('SET', 'a', 'b')", 0]),
             json!(["EVALSHA", "ffffffffffffffffffffffffffffffffffffffff", 0]),
             json!(["EVAL_RO", "return 1", 0]),
@@ -125,7 +128,7 @@ async fn reads_are_answered_and_writes_are_not() {
             assert_eq!(reader.post(path, &json!([])).await, (400, no_permission(name)));
         }
         assert_eq!(result(pkv.run(json!(["GET", "k"])).await), json!("v"));
-        assert_eq!(result(pkv.run(json!(["DBSIZE"])).await), json!(2));
+        assert_eq!(result(pkv.run(json!(["DBSIZE"])).await), json!(3));
     })
     .await;
 }

@@ -152,6 +152,11 @@ async fn errors_of_what_was_put_into_a_script_are_the_commands_own() {
         (json!(["XDELEX", "s", "IDS", 1, "x"]), "ERR Invalid stream ID specified"),
         (json!(["LPUSH", "k", "v"]), "WRONGTYPE Operation against a key holding"),
         (
+            json!(["ZRANGESTORE", "d", "k", -2, -1, "LIMIT", 0, 1]),
+            "WRONGTYPE Operation against a key holding",
+        ),
+        (json!(["ZRANGESTORE", "d", "z", -2, -1, "LIMIT", 0, 1, "x"]), "ERR syntax error"),
+        (
             json!(["XREADGROUP", "GROUP", "g", "c", "NOACK", "STREAMS", "none", ">"]),
             "NOGROUP No such key 'none' or consumer group 'g'",
         ),
