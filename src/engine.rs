@@ -33,13 +33,28 @@ impl Engine {
         let value = |name: &str| {
             info.lines().find_map(|line| line.trim_end().strip_prefix(name)?.strip_prefix(':'))
         };
-        let make = |version: &str, engine: fn(Release, String) -> Self| {
-            release(version).map(|release| engine(release, version.to_owned()))
-        };
         value("valkey_version")
-            .and_then(|version| make(version, Self::Valkey))
-            .or_else(|| value("redis_version").and_then(|version| make(version, Self::Redis)))
+            .and_then(|version| Self::made(Self::Valkey, version))
+            .or_else(|| value("redis_version").and_then(|version| Self::made(Self::Redis, version)))
             .unwrap_or_default()
+    }
+
+    /// Reads the answer to `HELLO`, names and values in turn. Every user may ask that.
+    pub fn from_hello<S: AsRef<str>>(fields: &[S]) -> Self {
+        let value = |name: &str| {
+            let mut pairs = fields.chunks_exact(2);
+            pairs.find(|pair| pair[0].as_ref() == name).map(|pair| pair[1].as_ref())
+        };
+        let make = match value("server") {
+            Some("valkey") => Self::Valkey,
+            Some("redis") => Self::Redis,
+            _ => return Self::Unknown,
+        };
+        value("version").and_then(|version| Self::made(make, version)).unwrap_or_default()
+    }
+
+    fn made(make: fn(Release, String) -> Self, version: &str) -> Option<Self> {
+        release(version).map(|release| make(release, version.to_owned()))
     }
 
     /// Whether it certainly cannot do what came with these releases.
@@ -80,6 +95,10 @@ mod tests {
             "redis_version:7.2.4\r\nserver_name:valkey\r\nvalkey_version:9.1.2\r\n",
         );
         assert_eq!(valkey, Engine::Valkey((9, 1), "9.1.2".into()));
+        let hello = |server| Engine::from_hello(&["server", server, "version", "9.1.2", "proto"]);
+        assert_eq!(hello("valkey"), valkey);
+        assert_eq!(hello("redis"), Engine::Redis((9, 1), "9.1.2".into()));
+        assert_eq!(hello("else"), Engine::Unknown);
         assert_eq!(Engine::from_info("redis_version:unstable"), Engine::Unknown);
         assert_eq!(Engine::from_info(""), Engine::Unknown);
     }

@@ -41,6 +41,8 @@ enum Row {
     Blocking,
     /// Blocks if its options say so.
     BlockingOption,
+    /// May be answered twice.
+    ConditionalSet,
     /// Speaks of the connection's own writes.
     OwnConnection,
     /// Everything else, unknown names too: the server's own error becomes Upstash's text.
@@ -76,6 +78,10 @@ pub fn of(command: &Command, own_user: &str) -> Policy {
         Row::Blocking => blocking(command),
         Row::BlockingOption if has_block_option(command) => blocking(command),
         Row::BlockingOption => Policy::Share,
+        Row::ConditionalSet if is_answered_twice(command) => {
+            Policy::Refuse("ERR must be exactly 16 hexadecimal characters".into())
+        }
+        Row::ConditionalSet => Policy::Share,
         Row::ServerBut(allowed) if is_one_of(allowed) => Policy::Share,
         Row::ServerIf(refused) if !is_one_of(refused) => Policy::Share,
         Row::Users => change_of_users(command, own_user),
@@ -132,6 +138,8 @@ fn row(name: &[u8]) -> Row {
         b"BLPOP" | b"BRPOP" | b"BLMOVE" | b"BRPOPLPUSH" | b"BLMPOP" | b"BZPOPMIN" | b"BZPOPMAX"
         | b"BZMPOP" => Row::Blocking,
         b"XREAD" | b"XREADGROUP" => Row::BlockingOption,
+
+        b"SET" => Row::ConditionalSet,
 
         b"WAIT" | b"WAITAOF" => Row::OwnConnection,
         _ => Row::Shared,
@@ -195,6 +203,19 @@ fn has_block_option(command: &Command) -> bool {
         }
     }
     false
+}
+
+/// `SET k v IFDEQ abc GET`: Redis 8.6.3 answers with the value, and then with an error, since the
+/// digest has not 16 digits. It reads an option's name up to a NUL.
+fn is_answered_twice(command: &Command) -> bool {
+    let options = command.arguments().get(2..).unwrap_or_default();
+    let is = |word: &[u8], name: &[u8]| {
+        word.split(|byte| *byte == 0).next().is_some_and(|word| word.eq_ignore_ascii_case(name))
+    };
+    let is_malformed = |pair: &[Vec<u8>]| {
+        (is(&pair[0], b"IFDEQ") || is(&pair[0], b"IFDNE")) && pair[1].len() != 16
+    };
+    options.windows(2).any(is_malformed) && options.iter().any(|word| is(word, b"GET"))
 }
 
 #[cfg(test)]
@@ -274,6 +295,21 @@ mod tests {
         assert_eq!(policy("XREADGROUP GROUP block streams STREAMS s >"), Policy::Share);
         refused("XREADGROUP GROUP streams streams NOACK BLOCK 5 STREAMS s >", "would block");
         assert_eq!(policy("LPOP k"), Policy::Share);
+    }
+
+    #[test]
+    fn a_set_that_redis_would_answer_twice_is_refused() {
+        for line in ["SET k v IFDEQ abc GET", "set k v get\0 ex 5 ifdne\0x abc"] {
+            refused(line, "ERR must be exactly 16 hexadecimal characters");
+        }
+        for line in [
+            "SET k v IFDEQ abc",
+            "SET k v GET IFDEQ 0123456789abcdef",
+            "SET k GET",
+            "SET IFDEQ GET",
+        ] {
+            assert_eq!(policy(line), Policy::Share, "{line}");
+        }
     }
 
     #[test]

@@ -9,7 +9,9 @@
 //! | a command that does not exist | [`unknown_command`] | seen at Upstash |
 //! | the script flag `allow-key-locking` | [`key_locking`] | Upstash docs, "Lua scripting" |
 //! | `BITOP` with Redis 8.2's operations on older servers | [`bitop`] | Upstash docs, `@upstash/redis`' tests |
+//! | `SET` with IFEQ, IFNE, IFDEQ, IFDNE, and `DELEX`, on older servers | [`compare_and_set`] | Upstash docs, "SET", "DELEX" |
 //! | `XDELEX` and `XACKDEL` on older servers | [`delete_entries`] | `@upstash/redis`' tests |
+//! | `DIGEST` on older servers | [`digest`] | Upstash docs, "DIGEST" |
 //! | some errors' words | [`error_words`] | see there |
 //! | `HEXPIREAT` beyond Redis's range | [`far_expiry`] | `@upstash/redis`' tests |
 //! | the type of a JSON key | [`json_type`] | Upstash's data browser |
@@ -27,7 +29,9 @@
 //! taken back, and that Lua numbers given to commands lose their fraction (both seen at Upstash).
 
 mod bitop;
+mod compare_and_set;
 mod delete_entries;
+mod digest;
 mod error_words;
 mod far_expiry;
 mod json_type;
@@ -101,6 +105,10 @@ enum Meaning {
     Error(String),
     /// What this makes of it.
     Mapped(fn(Value) -> Value),
+    /// So many of its items, after so many others.
+    Slice { skip: usize, take: usize },
+    /// This error, if the server does not know the command.
+    Unknown(String),
     /// The digest of the rewritten script; the caller is to see that of the script he sent.
     Digest(String),
     /// A token, if the reply says that the caller knows the password.
@@ -176,8 +184,10 @@ impl Dialect {
             return command.into();
         }
         match command.name().to_ascii_uppercase().as_slice() {
+            b"DELEX" => compare_and_set::delete(command, listener),
+            b"DIGEST" => digest::rewrite(command, listener.engine),
             b"TYPE" => json_type::answered(command),
-            b"ZRANGE" => rank_limit::rewrite(command).into(),
+            b"ZRANGE" => rank_limit::range(command),
             b"ACL" | b"CONFIG" => administration(command, listener),
             _ if listener.only_reads => command.into(),
             b"BITOP" => bitop::rewrite(command, listener.engine),
@@ -191,10 +201,11 @@ impl Dialect {
             }
             b"HEXPIREAT" | b"HPEXPIREAT" => far_expiry::rewrite(command).into(),
             b"SCAN" => scan_with_type::rewrite(scan_count::rewrite(command)),
+            b"SET" => compare_and_set::set(command, listener.engine),
             b"XACKDEL" | b"XDELEX" => delete_entries::rewrite(command, listener.engine),
             b"XADD" | b"XTRIM" => near_exact_trim::rewrite(command).into(),
             b"XREADGROUP" => unnoticed_reader::rewrite(command),
-            b"ZRANGESTORE" => rank_limit::rewrite(command).into(),
+            b"ZRANGESTORE" => rank_limit::store(command),
             _ => command.into(),
         }
     }
@@ -211,6 +222,9 @@ impl Answer {
             (Meaning::Error(text), _) => return Reply::Error(text.clone()),
             (_, Some(Value::ServerError(error))) => Value::ServerError(error),
             (Meaning::Mapped(map), Some(value)) => map(value),
+            (Meaning::Slice { skip, take }, Some(Value::Array(items))) => {
+                Value::Array(items.into_iter().skip(*skip).take(*take).collect())
+            }
             (Meaning::Digest(digest), Some(Value::BulkString(_))) => {
                 Value::BulkString(digest.clone().into_bytes())
             }
@@ -222,7 +236,7 @@ impl Answer {
             // One reply per command is the upstream's promise.
             (_, None) => return Reply::Error("ERR no answer from Redis".into()),
         };
-        in_upstash_words(mine, value)
+        self.in_upstash_words(mine, value)
     }
 
     /// The first of this command's replies, or the first error among them.
@@ -253,10 +267,22 @@ impl Answer {
         let mut refusal = None;
         for (command, reply) in mine.iter().zip(replies.take(self.count)) {
             if refusal.is_none() && matches!(reply, Value::ServerError(_)) {
-                refusal = Some(in_upstash_words(std::slice::from_ref(command), reply));
+                refusal = Some(self.in_upstash_words(std::slice::from_ref(command), reply));
             }
         }
         refusal
+    }
+
+    fn in_upstash_words(&self, sent: &[Command], value: Value) -> Reply {
+        match (value, sent) {
+            (Value::ServerError(error), [first, ..]) => {
+                let text = reply::error_text(&error).into_owned();
+                let text = unknown_command::translate(first, &self.meaning, text);
+                Reply::Error(error_words::translate(text))
+            }
+            (Value::ServerError(error), []) => Reply::Error(reply::error_text(&error).into_owned()),
+            (value, _) => Reply::Value(value),
+        }
     }
 }
 
@@ -266,17 +292,6 @@ fn administration(command: Command, listener: Listener<'_>) -> Translation {
         b"ACL" => users::rewrite(command, listener),
         b"CONFIG" => notifications::rewrite(command, listener.is_bundled),
         _ => command.into(),
-    }
-}
-
-fn in_upstash_words(sent: &[Command], value: Value) -> Reply {
-    match (value, sent) {
-        (Value::ServerError(error), [first, ..]) => {
-            let text = reply::error_text(&error).into_owned();
-            Reply::Error(error_words::translate(unknown_command::translate(first, text)))
-        }
-        (Value::ServerError(error), []) => Reply::Error(reply::error_text(&error).into_owned()),
-        (value, _) => Reply::Value(value),
     }
 }
 

@@ -165,15 +165,22 @@ impl Link {
         }
     }
 
-    /// What the server says that it is; unknown if it does not say so in time.
+    /// What the server says that it is; unknown if it does not say so in time. INFO says most, but
+    /// not to every user.
     pub async fn engine(&self, timeout: Duration) -> Engine {
-        let mut info = Cmd::new();
-        info.arg("INFO").arg("server");
-        let mut connection = self.connection.clone();
-        let reply = tokio::time::timeout(timeout, connection.send_packed_command(&info)).await;
-        match reply {
-            Ok(Ok(Value::BulkString(info))) => Engine::from_info(&String::from_utf8_lossy(&info)),
-            _ => Engine::Unknown,
+        let asked = async {
+            let mut connection = self.connection.clone();
+            match connection.send_packed_command(redis::cmd("INFO").arg("server")).await? {
+                Value::BulkString(info) => Ok(Engine::from_info(&String::from_utf8_lossy(&info))),
+                Value::ServerError(_) => {
+                    connection.send_packed_command(&redis::cmd("HELLO")).await.map(|it| said(&it))
+                }
+                _ => Ok(Engine::Unknown),
+            }
+        };
+        match tokio::time::timeout(timeout, asked).await {
+            Ok(Ok(engine)) => engine,
+            Ok(Err(_)) | Err(_) => Engine::Unknown,
         }
     }
 
@@ -221,6 +228,16 @@ async fn in_time<T>(
 ) -> Result<T, String> {
     let late = |_| format!("{target:?} did not answer within {} s", CONNECT.as_secs());
     tokio::time::timeout(CONNECT, opening).await.map_err(late)
+}
+
+/// Which server says this in answer to HELLO.
+fn said(hello: &Value) -> Engine {
+    let Value::Array(fields) = hello else { return Engine::Unknown };
+    let text = |field: &Value| match field {
+        Value::BulkString(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+        _ => String::new(),
+    };
+    Engine::from_hello(&fields.iter().map(text).collect::<Vec<_>>())
 }
 
 /// A command by its server's own table.

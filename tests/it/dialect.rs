@@ -1,5 +1,6 @@
 //! Where Upstash differs from Redis, over real HTTP.
 
+mod compare_and_set;
 mod emulated;
 mod key_locking;
 mod notifications;

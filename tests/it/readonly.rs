@@ -51,6 +51,7 @@ async fn reads_are_answered_and_writes_are_not() {
         result(pkv.run(json!(["FLUSHALL"])).await);
         result(pkv.run(json!(["SET", "k", "v"])).await);
         result(pkv.run(json!(["RPUSH", "l", "2", "1"])).await);
+        result(pkv.run(json!(["ZADD", "z", 1, "a", 2, "b", 3, "c"])).await);
         for (command, want) in [
             (json!(["GET", "k"]), json!("v")),
             (json!(["ttl", "k"]), json!(-1)),
@@ -58,12 +59,20 @@ async fn reads_are_answered_and_writes_are_not() {
             (json!(["ECHO", "x"]), json!("x")),
             (json!(["LRANGE", "l", 0, -1]), json!(["2", "1"])),
             (json!(["TYPE", "k"]), json!("string")),
+            (json!(["DIGEST", "k"]), json!("f7042be43fb80714")),
+            (json!(["DIGEST", "none"]), Value::Null),
+            (json!(["ZRANGE", "z", -2, -1, "LIMIT", 0, 1]), json!(["b"])),
             (json!(["BITFIELD_RO", "none", "GET", "u8", 0]), json!([0])),
         ] {
             assert_eq!(reader.run(&command).await, (200, json!({ "result": want })), "{command}");
         }
         for command in [
             json!(["SET", "a", "b"]),
+            json!(["SET", "k", "w", "IFEQ", "v"]),
+            json!(["SET", "k", "w", "IFDEQ", "f7042be43fb80714", "GET"]),
+            json!(["DELEX", "k"]),
+            json!(["DELEX", "k", "IFEQ", "v"]),
+            json!(["ZRANGESTORE", "a", "z", -2, -1, "LIMIT", 0, 1]),
             json!(["EVAL", "return redis.call('SET', 'a', 'b')", 0]),
             json!(["EVALSHA", "ffffffffffffffffffffffffffffffffffffffff", 0]),
             json!(["EVAL_RO", "return 1", 0]),
@@ -97,12 +106,14 @@ async fn reads_are_answered_and_writes_are_not() {
         let want = json!([{ "result": "v" }, no_permission("set"), { "result": "v" }]);
         assert_eq!((status, body), (200, want));
         assert_eq!(reader.post("/multi-exec", &lines).await, (400, no_permission("set")));
+        let lines = json!([["DIGEST", "k"], ["DELEX", "k", "IFEQ", "v"]]);
+        assert_eq!(reader.post("/multi-exec", &lines).await, (400, no_permission("delex")));
         assert_eq!(reader.post("/set/k/w", &json!("x")).await, (400, no_permission("set")));
         for (path, name) in [("/subscribe/c", "subscribe"), ("/monitor", "monitor")] {
             assert_eq!(reader.post(path, &json!([])).await, (400, no_permission(name)));
         }
         assert_eq!(result(pkv.run(json!(["GET", "k"])).await), json!("v"));
-        assert_eq!(result(pkv.run(json!(["DBSIZE"])).await), json!(2));
+        assert_eq!(result(pkv.run(json!(["DBSIZE"])).await), json!(3));
     })
     .await;
 }

@@ -6,7 +6,7 @@ use crate::support::{Pkv, items, result};
 
 /// Runs `rows` after `setup` on an empty database: as single commands, in one pipeline and in one
 /// transaction.
-async fn check(setup: &[Value], rows: &[(Value, Value)]) {
+pub(super) async fn check(setup: &[Value], rows: &[(Value, Value)]) {
     let pkv = Pkv::start();
     let commands: Vec<_> = rows.iter().map(|(command, _)| command.clone()).collect();
     for path in ["/", "/pipeline", "/multi-exec"] {
@@ -151,6 +151,11 @@ async fn errors_of_what_was_put_into_a_script_are_the_commands_own() {
         (json!(["XDELEX", "k", "IDS", 1, "1-0"]), "WRONGTYPE Operation against a key holding"),
         (json!(["XDELEX", "s", "IDS", 1, "x"]), "ERR Invalid stream ID specified"),
         (json!(["LPUSH", "k", "v"]), "WRONGTYPE Operation against a key holding"),
+        (
+            json!(["ZRANGESTORE", "d", "k", -2, -1, "LIMIT", 0, 1]),
+            "WRONGTYPE Operation against a key holding",
+        ),
+        (json!(["ZRANGESTORE", "d", "z", -2, -1, "LIMIT", 0, 1, "x"]), "ERR syntax error"),
         (
             json!(["XREADGROUP", "GROUP", "g", "c", "NOACK", "STREAMS", "none", ">"]),
             "NOGROUP No such key 'none' or consumer group 'g'",
