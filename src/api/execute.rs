@@ -38,13 +38,18 @@ impl Asked {
     }
 
     /// Whom the commands are for.
-    fn listener<'a>(&'a self, context: &Context, engine: &'a Engine) -> Listener<'a> {
-        Listener {
+    async fn listener<'a>(
+        &'a self,
+        context: &Context,
+        engine: &'a Engine,
+    ) -> Result<Listener<'a>, ApiError> {
+        Ok(Listener {
             engine,
+            takes_scripts: context.upstreams.takes_scripts(&self.tenant).await?,
             only_reads: self.tenant.access.is_readonly(),
             is_bundled: context.state.is_some(),
             key: self.tenant.access.key(),
-        }
+        })
     }
 }
 
@@ -83,7 +88,7 @@ pub async fn pipeline(State(context): State<Arc<Context>>, request: Request) -> 
     let commands = lines.iter().flatten();
     let mut forbidden = readonly::forbidden(&context, &asked.tenant, commands).await?.into_iter();
     let engine = context.upstreams.engine(&asked.tenant).await?;
-    let listener = asked.listener(&context, &engine);
+    let listener = asked.listener(&context, &engine).await?;
     let mut batch = Batch { commands: Vec::with_capacity(lines.len()), atomic: false };
     let mut own_connection = false;
     // For each line the text that takes its place in the answer, if it is not sent.
@@ -124,7 +129,7 @@ pub async fn transaction(State(context): State<Arc<Context>>, request: Request) 
         return Err(ApiError::Refused(text));
     }
     let engine = context.upstreams.engine(&asked.tenant).await?;
-    let listener = asked.listener(&context, &engine);
+    let listener = asked.listener(&context, &engine).await?;
     let mut own_connection = false;
     let mut batch = Batch { commands: Vec::with_capacity(lines.len()), atomic: true };
     let mut translations = Vec::with_capacity(lines.len());
@@ -195,7 +200,7 @@ async fn run_one(context: &Context, asked: &Asked, command: Command) -> Result<R
     }
     let engine = context.upstreams.engine(&asked.tenant).await?;
     let mut batch = Batch { commands: Vec::with_capacity(1), atomic: false };
-    let listener = asked.listener(context, &engine);
+    let listener = asked.listener(context, &engine).await?;
     let translation = context.dialect.translate(command, listener, &mut batch.commands);
     let replies = match batch.commands.is_empty() {
         true => Vec::new(),

@@ -44,8 +44,13 @@ pub(super) fn rewrite(command: Command, engine: &Engine) -> Translation {
         b"ONE" => 1,
         _ => return command.into(),
     };
-    if !engine.lacks(SINCE) || from.len() < least {
+    if !engine.lacks(SINCE) || from.is_empty() {
         return command.into();
+    }
+    if from.len() < least {
+        let operation = String::from_utf8_lossy(&operation);
+        let text = format!("ERR BITOP {operation} must be called with at least two source keys.");
+        return Translation::error(text);
     }
     let between = |name: &str| [to, name.as_bytes()].concat();
     let mut keys = vec![to.clone(), between("\0pkv1"), between("\0pkv2"), between("\0pkv3")];

@@ -158,7 +158,7 @@ mod tests {
     }
 
     fn listener(engine: &Engine, only_reads: bool) -> Listener<'_> {
-        Listener { engine, only_reads, is_bundled: false, key: None }
+        Listener { engine, only_reads, takes_scripts: true, is_bundled: false, key: None }
     }
 
     #[track_caller]

@@ -8,7 +8,8 @@ use crate::engine::{Engine, Since};
 const SINCE: Since = Since { redis: Some((8, 2)), valkey: None };
 
 /// KEYS: the stream; ARGV: strategy, group (empty for XDELEX), ids. The answer for each id: -1 it
-/// does not exist (XACKDEL: or is not pending), 1 deleted, 2 kept, since a group still needs it.
+/// does not exist (XACKDEL: or the group has not read it), 1 deleted, 2 kept, since a group still needs
+/// it. XACKDEL of an entry that was acknowledged before deletes it (`upstash-redis`' own test).
 const LUA: &str = "\
 local key, strategy, group = KEYS[1], ARGV[1], ARGV[2]
 local ids = {unpack(ARGV, 3)}
@@ -39,14 +40,17 @@ local function is_needed(id)
   end
   return false
 end
-local known = false
-for _, one in ipairs(groups) do known = known or one.name == group end
+local known = nil
+for _, one in ipairs(groups) do
+  if one.name == group then known = one end
+end
 local answer = {}
 for at, id in ipairs(ids) do
   local result = -1
   local here = #redis.call('XRANGE', key, id, id) > 0
   if group ~= '' then
-    here = known and redis.call('XACK', key, group, id) == 1
+    local acked = redis.call('XACK', key, group, id) == 1
+    here = known and (acked or here and not after(id, known['last-delivered-id']))
   end
   if here then
     result = 1

@@ -1,39 +1,78 @@
-//! `MAXLEN ~ n` and `MINID ~ id`: Upstash trims nearly exactly (`@upstash/redis`' own test, Upstash's
-//! changelog of February 2024), Redis in whole nodes of 100 entries. With LIMIT it stays `~`, since
-//! Redis refuses LIMIT with `=`.
+//! `MAXLEN ~ n` and `MINID ~ id`: Redis trims whole nodes of 100 entries, Upstash trims nearly exactly
+//! (its changelog of February 2024), but not for a few entries: its clients' own tests want 30 of 1000
+//! entries left and 5 of 130, and 111 and 121 untouched when 30 would do. So the stream is trimmed
+//! exactly once there are 100 entries too many. With LIMIT it stays `~`, since Redis refuses LIMIT with
+//! `=`.
 
+use super::{Translation, script};
 use crate::command::Command;
 
-/// What may stand between XADD's key and its trimming.
-const XADD_OPTIONS: [&[u8]; 4] = [b"NOMKSTREAM", b"KEEPREF", b"DELREF", b"ACKED"];
+/// What may stand between XADD's key and its trimming, and behind either's.
+const OPTIONS: [&[u8]; 4] = [b"NOMKSTREAM", b"KEEPREF", b"DELREF", b"ACKED"];
 
-pub(super) fn rewrite(command: Command) -> Command {
-    match command.name().to_ascii_uppercase().as_slice() {
-        b"XTRIM" => exactly(command, 2),
-        b"XADD" => {
-            let options = command.words().iter().skip(2);
-            let before = options.take_while(|word| is_one_of(word, &XADD_OPTIONS)).count();
-            exactly(command, 2 + before)
-        }
-        _ => command,
+/// KEYS: the stream; ARGV: how many entries are to stay, how many trimming options follow, these,
+/// then XADD's other arguments, if it is XADD.
+const LUA: &str = "\
+local most, options = tonumber(ARGV[1]), tonumber(ARGV[2])
+local trim = {'XTRIM', KEYS[1], 'MAXLEN', '=', ARGV[1], unpack(ARGV, 3, 2 + options)}
+local added
+if #ARGV > 2 + options then
+  added = redis.pcall('XADD', KEYS[1], unpack(ARGV, 3 + options))
+  if not added or added.err then return added end
+end
+local length = redis.pcall('XLEN', KEYS[1])
+if type(length) == 'table' then return length end
+local trimmed = 0
+if length - most >= 100 then trimmed = redis.pcall(unpack(trim)) end
+return added or trimmed";
+
+/// Lua cannot unpack more (`LUAI_MAXCSTACK` is 8000).
+const MOST_WORDS: usize = 7_000;
+
+pub(super) fn rewrite(command: Command) -> Translation {
+    let is_xadd = command.name().eq_ignore_ascii_case(b"XADD");
+    let words = command.words().iter().skip(2);
+    let before = match is_xadd {
+        true => words.take_while(|word| is_one_of(word, &OPTIONS)).count(),
+        false => 0,
+    };
+    let at = 2 + before;
+    let Some([strategy, about, threshold, rest @ ..]) = command.words().get(at..) else {
+        return command.into();
+    };
+    if about != b"~" || has_limit(rest) {
+        return command.into();
+    }
+    let is_number = threshold.iter().all(u8::is_ascii_digit) && threshold.len() < 16;
+    let is_short = command.words().len() <= MOST_WORDS;
+    match strategy.to_ascii_uppercase().as_slice() {
+        b"MAXLEN" if is_number && is_short => scripted(&command, at).unwrap_or(command.into()),
+        b"MAXLEN" | b"MINID" => command.with_word(at + 1, b"=".to_vec()).into(),
+        _ => command.into(),
     }
 }
 
-/// `at`: where the trimming stands, if there is any: `MAXLEN ~ n`.
-fn exactly(command: Command, at: usize) -> Command {
-    match command.words().get(at..) {
-        Some([strategy, about, _threshold, rest @ ..])
-            if is_one_of(strategy, &[b"MAXLEN", b"MINID"]) && about == b"~" && !has_limit(rest) =>
-        {
-            command.with_word(at + 1, b"=".to_vec())
-        }
-        _ => command,
-    }
+/// `at`: where `MAXLEN ~ n` stands.
+fn scripted(command: &Command, at: usize) -> Option<Translation> {
+    let words = command.words();
+    let (before, rest) = (&words[2..at], &words[at + 3..]);
+    let behind = rest.iter().take_while(|word| is_one_of(word, &OPTIONS)).count();
+    // NOMKSTREAM is not about trimming.
+    let is_about_trimming = |word: &&Vec<u8>| !word.eq_ignore_ascii_case(b"NOMKSTREAM");
+    let options: Vec<_> = before.iter().chain(&rest[..behind]).filter(is_about_trimming).collect();
+    let nomkstream = before.iter().chain(&rest[..behind]).filter(|word| !is_about_trimming(word));
+    let counts = [words[at + 2].clone(), options.len().to_string().into_bytes()];
+    let arguments = counts
+        .into_iter()
+        .chain(options.iter().map(|word| word.to_vec()))
+        .chain(nomkstream.cloned())
+        .chain(rest[behind..].iter().cloned());
+    script::eval(LUA, [words[1].clone()], arguments)
 }
 
 /// LIMIT may stand behind other options, but not behind XADD's id.
 fn has_limit(options: &[Vec<u8>]) -> bool {
-    let mut words = options.iter().skip_while(|word| is_one_of(word, &XADD_OPTIONS));
+    let mut words = options.iter().skip_while(|word| is_one_of(word, &OPTIONS));
     words.next().is_some_and(|word| word.eq_ignore_ascii_case(b"LIMIT"))
 }
 
@@ -47,18 +86,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn trimming_about_is_trimming_exactly() {
-        becomes(rewrite, "XTRIM s MAXLEN ~ 30", "XTRIM s MAXLEN = 30");
-        becomes(rewrite, "XTRIM s minid ~ 5-1 DELREF", "XTRIM s minid = 5-1 DELREF");
-        becomes(
-            rewrite,
-            "XADD s NOMKSTREAM MAXLEN ~ 30 * a b",
-            "XADD s NOMKSTREAM MAXLEN = 30 * a b",
+    fn trimming_about_is_trimming_exactly_when_it_is_worth_it() {
+        let scripted = |line: &str, rest: &str| {
+            becomes(rewrite, line, &format!("EVAL {LUA} 1 s {rest}"));
+        };
+        scripted("XTRIM s MAXLEN ~ 30", "30 0");
+        scripted("XTRIM s maxlen ~ 30 DELREF", "30 1 DELREF");
+        scripted("XADD s MAXLEN ~ 30 * a b", "30 0 * a b");
+        scripted(
+            "XADD s NOMKSTREAM KEEPREF MAXLEN ~ 30 1-1 a b",
+            "30 1 KEEPREF NOMKSTREAM 1-1 a b",
         );
+        becomes(rewrite, "XTRIM s minid ~ 5-1 DELREF", "XTRIM s minid = 5-1 DELREF");
         stays(rewrite, "XTRIM s MAXLEN ~ 30 LIMIT 10");
         stays(rewrite, "XADD s MAXLEN ~ 30 NOMKSTREAM LIMIT 10 * a b");
         stays(rewrite, "XTRIM s MAXLEN 30");
         stays(rewrite, "XADD s * MAXLEN ~ 30 x");
         stays(rewrite, "XADD");
+        becomes(rewrite, "XTRIM s MAXLEN ~ x", "XTRIM s MAXLEN = x");
+        let long = format!("XADD s MAXLEN ~ 30 *{}", " x".repeat(7_000));
+        becomes(rewrite, &long, &long.replacen('~', "=", 1));
     }
 }

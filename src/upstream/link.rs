@@ -184,6 +184,15 @@ impl Link {
         }
     }
 
+    /// Whether this connection's user may run scripts, as far as the server says.
+    pub async fn takes_scripts(&self, timeout: Duration) -> bool {
+        let mut script = redis::cmd("EVAL");
+        script.arg("return 1").arg(0);
+        let mut connection = self.connection.clone();
+        let reply = tokio::time::timeout(timeout, connection.send_packed_command(&script)).await;
+        !matches!(reply, Ok(Ok(Value::ServerError(error))) if error.code() == "NOPERM")
+    }
+
     /// Whether this connection's server is known to take transactions.
     pub fn takes_transactions(&self) -> bool {
         self.takes_transactions.load(Ordering::Acquire)

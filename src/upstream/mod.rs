@@ -96,6 +96,11 @@ impl Upstreams {
         self.pools[tenant.target].engine().await
     }
 
+    /// Whether commands may be put into scripts for this tenant.
+    pub async fn takes_scripts(&self, tenant: &Tenant) -> Result<bool, Fault> {
+        self.pool(tenant).takes_scripts().await
+    }
+
     /// What the server's own command table says of each command, in their order.
     pub async fn kinds(&self, tenant: &Tenant, commands: &[Command]) -> Result<Vec<Kind>, Fault> {
         self.pool(tenant).kinds(commands).await

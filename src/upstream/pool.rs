@@ -47,8 +47,10 @@ pub struct Pool {
     /// Connections of their own that may exist beside the shared ones.
     leases: Semaphore,
     last_used: Mutex<Instant>,
-    /// What the newest shared connection leads to.
+    /// What the newest shared connection leads to. Not asked as an ACL user, who might not be told.
     engine: Mutex<Option<Arc<Engine>>>,
+    /// Whether the ACL user may run scripts.
+    takes_scripts: Mutex<Option<bool>>,
     /// Started by the first subscriber.
     subscriptions: OnceLock<push::Hub>,
     /// Started by the first monitor.
@@ -75,6 +77,7 @@ impl Pool {
             next: AtomicUsize::new(0),
             last_used: Mutex::new(Instant::now()),
             engine: Mutex::default(),
+            takes_scripts: Mutex::default(),
             subscriptions: OnceLock::new(),
             monitors: OnceLock::new(),
         }
@@ -130,6 +133,18 @@ impl Pool {
         }
         self.link(Instant::now() + HOLD.min(self.timeout)).await?;
         Ok(lock(&self.engine).clone().unwrap_or_default())
+    }
+
+    /// Whether scripts may be sent; connects if an ACL user's rights have never been asked for.
+    pub async fn takes_scripts(&self) -> Result<bool, Fault> {
+        if self.login.is_none() {
+            return Ok(true);
+        }
+        if let Some(known) = *lock(&self.takes_scripts) {
+            return Ok(known);
+        }
+        self.link(Instant::now() + HOLD.min(self.timeout)).await?;
+        Ok(lock(&self.takes_scripts).unwrap_or(true))
     }
 
     /// What the server's own command table says of each command, in their order.
@@ -265,9 +280,9 @@ impl Pool {
             return Ok(link);
         }
         let (epoch, link) = self.open(deadline).await?;
-        // An ACL user may not be allowed to ask.
-        if self.login.is_none() {
-            *lock(&self.engine) = Some(Arc::new(link.engine(HOLD).await));
+        match self.login {
+            Some(_) => *lock(&self.takes_scripts) = Some(link.takes_scripts(HOLD).await),
+            None => *lock(&self.engine) = Some(Arc::new(link.engine(HOLD).await)),
         }
         *lock(&slot.link) = Some((epoch, link.clone()));
         Ok(link)

@@ -81,10 +81,13 @@ async fn entries_are_deleted_with_a_thought_of_the_groups() {
             (json!(["XDELEX", "s", "ACKED", "IDS", 3, "1-0", "5-0", "9-0"]), json!([2, 2, -1])),
             (json!(["XACKDEL", "s", "g", "ACKED", "IDS", 2, "1-0", "5-0"]), json!([1, -1])),
             (json!(["XACKDEL", "s", "none", "IDS", 1, "2-0"]), json!([-1])),
+            // Acknowledged before: there is nothing but the entry to take away.
+            (json!(["XACK", "s", "g", "4-0"]), json!(1)),
+            (json!(["XACKDEL", "s", "g", "KEEPREF", "IDS", 2, "4-0", "4-0"]), json!([1, -1])),
             (json!(["xdelex", "s", "IDS", 1, "2-0"]), json!([1])),
             (json!(["XDELEX", "s", "DELREF", "IDS", 1, "3-0"]), json!([1])),
-            (json!(["XPENDING", "s", "g"]), json!([2, "2-0", "4-0", [["c", "2"]]])),
-            (json!(["XLEN", "s"]), json!(2)),
+            (json!(["XPENDING", "s", "g"]), json!([1, "2-0", "2-0", [["c", "1"]]])),
+            (json!(["XLEN", "s"]), json!(1)),
             (json!(["XDELEX", "none", "IDS", 1, "3-0"]), json!([-1])),
         ],
     )
@@ -118,6 +121,83 @@ async fn bits_are_combined_as_newer_servers_do() {
         ],
     )
     .await;
+}
+
+#[tokio::test]
+async fn a_stream_is_trimmed_once_it_has_a_hundred_entries_too_many() {
+    let pkv = Pkv::start();
+    for (entries, most, left) in
+        [(120, 30, 120), (129, 30, 129), (130, 30, 30), (130, 5, 5), (1000, 30, 30)]
+    {
+        for adds in [false, true] {
+            result(pkv.run(json!(["DEL", "s"])).await);
+            let count = if adds { entries - 1 } else { entries };
+            let batch: Vec<_> = (0..count).map(|_| json!(["XADD", "s", "*", "f", "v"])).collect();
+            items(pkv.post("/pipeline", json!(batch)).await.unwrap());
+            let reply = match adds {
+                true => {
+                    let add = json!([
+                        "XADD",
+                        "s",
+                        "NOMKSTREAM",
+                        "MAXLEN",
+                        "~",
+                        most,
+                        "9999999999999-1",
+                        "f",
+                        "v"
+                    ]);
+                    result(pkv.run(add).await)
+                }
+                false => result(pkv.run(json!(["XTRIM", "s", "MAXLEN", "~", most])).await),
+            };
+            let want = if adds { json!("9999999999999-1") } else { json!(entries - left) };
+            assert_eq!(reply, want, "{entries} entries, {most}");
+            assert_eq!(
+                result(pkv.run(json!(["XLEN", "s"])).await),
+                json!(left),
+                "{entries}, {most}"
+            );
+        }
+    }
+    let none = json!(["XADD", "none", "NOMKSTREAM", "MAXLEN", "~", 1, "*", "f", "v"]);
+    assert_eq!(result(pkv.run(none).await), Value::Null);
+    result(pkv.run(json!(["SET", "k", "v"])).await);
+    for command in [
+        json!(["XADD", "k", "MAXLEN", "~", 1, "*", "f", "v"]),
+        json!(["XTRIM", "k", "MAXLEN", "~", 1]),
+    ] {
+        let reply = pkv.run(command).await;
+        assert!(reply.body["error"].as_str().unwrap().starts_with("WRONGTYPE "), "{}", reply.body);
+    }
+}
+
+#[tokio::test]
+async fn small_differences_of_streams_hashes_and_bits() {
+    let setup = [json!(["XADD", "s", "1-1", "f", "v"]), json!(["HSET", "h", "f", "v", "g", "w"])];
+    check(
+        &setup,
+        &[
+            (json!(["XINFO", "CONSUMERS", "s", "none"]), json!([])),
+            (json!(["HPEXPIREAT", "h", 4102444800999_u64, "FIELDS", 1, "f"]), json!([1])),
+            (
+                json!(["HEXPIRETIME", "h", "FIELDS", 3, "f", "g", "none"]),
+                json!([4102444800_u64, -1, -2]),
+            ),
+        ],
+    )
+    .await;
+    let pkv = Pkv::start();
+    for (command, want) in [
+        (
+            json!(["bitop", "diff1", "d", "k"]),
+            "ERR BITOP DIFF1 must be called with at least two source keys.",
+        ),
+        (json!(["BITOP", "DIFF", "d"]), "ERR wrong number of arguments for 'bitop' command"),
+        (json!(["XINFO", "CONSUMERS", "none", "g"]), "ERR no such key"),
+    ] {
+        assert_eq!(pkv.run(command).await.body["error"], want);
+    }
 }
 
 #[tokio::test]

@@ -70,17 +70,6 @@ async fn a_small_database_is_scanned_in_one_pass() {
 }
 
 #[tokio::test]
-async fn a_stream_trimmed_about_has_about_that_many_entries() {
-    let pkv = Pkv::start();
-    let add: Vec<_> = (0..200).map(|_| json!(["XADD", "s", "*", "f", "v"])).collect();
-    items(pkv.post("/pipeline", json!(add)).await.unwrap());
-    assert_eq!(result(pkv.run(json!(["XTRIM", "s", "MAXLEN", "~", 30])).await), json!(170));
-    let add = json!(["XADD", "s", "MAXLEN", "~", 20, "*", "f", "v"]);
-    assert!(result(pkv.run(add).await).is_string());
-    assert_eq!(result(pkv.run(json!(["XLEN", "s"])).await), json!(20));
-}
-
-#[tokio::test]
 async fn the_dialect_can_be_turned_off() {
     let pkv = Pkv::start_with(&[("PKV_DIALECT", "redis")]);
     let script = "#!lua flags=allow-key-locking\nreturn 1";
