@@ -1,7 +1,7 @@
 //! Where Upstash differs from Redis: one file per difference.
 //!
-//! A rule turns one command into what is sent for it (one command, or nothing) and says what the
-//! reply means. It knows nothing of the request, so that the same holds in `/`, in a path, in a
+//! A rule turns one command into what is sent for it (one command, two, or nothing) and says what
+//! the replies mean. It knows nothing of the request, so that the same holds in `/`, in a path, in a
 //! pipeline and in a transaction.
 //!
 //! | difference | file | source |
@@ -11,6 +11,7 @@
 //! | `BITOP` with Redis 8.2's operations on older servers | [`bitop`] | Upstash docs, `@upstash/redis`' tests |
 //! | `XDELEX` and `XACKDEL` on older servers | [`delete_entries`] | `@upstash/redis`' tests |
 //! | some errors' words | [`error_words`] | see there |
+//! | `FCALL_RO` of a function without `no-writes` | [`reading_twin`] | `@upstash/redis`' tests |
 //! | `HEXPIREAT` beyond Redis's range | [`far_expiry`] | `@upstash/redis`' tests |
 //! | the type of a JSON key | [`json_type`] | Upstash's data browser |
 //! | `COPY k k`, `UNLINK` and `DEL` without keys | [`nothing_to_do`] | `@upstash/redis`' tests, SRH's README |
@@ -28,12 +29,15 @@ mod bitop;
 mod delete_entries;
 mod error_words;
 mod far_expiry;
+mod function;
 mod json_type;
 mod key_locking;
+mod lua;
 mod near_exact_trim;
 mod nothing_to_do;
 mod one_database;
 mod rank_limit;
+mod reading_twin;
 mod scan_count;
 mod scan_with_type;
 mod script;
@@ -77,9 +81,11 @@ struct Translation {
 enum Sent {
     Nothing,
     One(Command),
+    Two(Command, Command),
 }
 
-/// What the reply means to the caller. An error is always translated, never passed to a mapping.
+/// What the reply means to the caller. An error is always translated, never passed to a mapping of
+/// one reply.
 #[derive(Debug, Clone)]
 enum Meaning {
     /// What it says.
@@ -90,6 +96,8 @@ enum Meaning {
     Error(String),
     /// What this makes of it.
     Mapped(fn(Value) -> Value),
+    /// What this makes of the replies to two commands, errors or not.
+    Joined(fn(Value, Value) -> Value),
     /// The digest of the rewritten script; the caller is to see that of the script he sent.
     Digest(String),
 }
@@ -144,6 +152,7 @@ impl Dialect {
         match translation.sent {
             Sent::Nothing => {}
             Sent::One(command) => batch.push(command),
+            Sent::Two(first, second) => batch.extend([first, second]),
         }
         Answer { count: batch.len() - before, meaning: translation.meaning }
     }
@@ -164,9 +173,11 @@ impl Dialect {
                 Err(refused) => refused,
             },
             b"DEL" | b"UNLINK" => nothing_to_do::rewrite(command),
-            b"EVAL" | b"EVAL_RO" | b"EVALSHA" | b"EVALSHA_RO" | b"FUNCTION" | b"SCRIPT" => {
+            b"EVAL" | b"EVAL_RO" | b"EVALSHA" | b"EVALSHA_RO" | b"SCRIPT" => {
                 self.key_locking.rewrite(command)
             }
+            b"FCALL_RO" => reading_twin::rewrite(command),
+            b"FUNCTION" => function::rewrite(command),
             b"HEXPIREAT" | b"HPEXPIREAT" => far_expiry::rewrite(command).into(),
             b"SCAN" => scan_with_type::rewrite(scan_count::rewrite(command)),
             b"XACKDEL" | b"XDELEX" => delete_entries::rewrite(command, listener.engine),
@@ -184,17 +195,21 @@ impl Answer {
     pub fn next(&self, sent: &mut &[Command], replies: &mut impl Iterator<Item = Value>) -> Reply {
         let (mine, rest) = sent.split_at(self.count.min(sent.len()));
         *sent = rest;
-        let value = match (&self.meaning, replies.take(self.count).next()) {
+        let mut replies = replies.take(self.count);
+        let value = match (&self.meaning, replies.next()) {
             (Meaning::Constant(value), _) => value.clone(),
             (Meaning::Error(text), _) => return Reply::Error(text.clone()),
+            (Meaning::Joined(join), Some(first)) => match replies.next() {
+                Some(second) => join(first, second),
+                None => return no_answer(),
+            },
             (_, Some(Value::ServerError(error))) => Value::ServerError(error),
             (Meaning::Mapped(map), Some(value)) => map(value),
             (Meaning::Digest(digest), Some(Value::BulkString(_))) => {
                 Value::BulkString(digest.clone().into_bytes())
             }
             (_, Some(value)) => value,
-            // One reply per command is the upstream's promise.
-            (_, None) => return Reply::Error("ERR no answer from Redis".into()),
+            (_, None) => return no_answer(),
         };
         in_upstash_words(mine, value)
     }
@@ -218,10 +233,15 @@ impl Answer {
     }
 }
 
+/// One reply per command is the upstream's promise.
+fn no_answer() -> Reply {
+    Reply::Error("ERR no answer from Redis".into())
+}
+
 fn in_upstash_words(sent: &[Command], value: Value) -> Reply {
     match (value, sent) {
         (Value::ServerError(error), [first, ..]) => {
-            let text = reply::error_text(&error).into_owned();
+            let text = reading_twin::translate(reply::error_text(&error).into_owned());
             Reply::Error(error_words::translate(unknown_command::translate(first, text)))
         }
         (Value::ServerError(error), []) => Reply::Error(reply::error_text(&error).into_owned()),

@@ -2,4 +2,5 @@
 
 mod emulated;
 mod key_locking;
+mod read_only_calls;
 mod simple;
