@@ -49,10 +49,6 @@ impl Aliases {
                 let end = command.words().len();
                 self.digests(command, 2, end)
             }
-            (b"FUNCTION", Some(b"LOAD")) => library(command),
-            (b"FUNCTION", Some(b"LIST")) => {
-                return Translation { sent: Sent::One(command), meaning: Meaning::Mapped(listed) };
-            }
             _ => command,
         };
         command.into()
@@ -113,26 +109,21 @@ fn without_flag(script: &[u8]) -> Option<Vec<u8>> {
     (rewritten != line).then(|| [rewritten.as_bytes(), rest].concat())
 }
 
-/// FUNCTION LOAD: the flag stands in Lua tables, `flags = {'allow-key-locking'}`. There it becomes
+/// A library's code: the flag stands in Lua tables, `flags = {'allow-key-locking'}`. There it becomes
 /// `allow-stale`, which means nothing to a Redis that is no replica, in a spelling by which
-/// [`listed`] knows it again.
-fn library(command: Command) -> Command {
-    let at = command.words().len() - 1;
-    let Ok(text) = std::str::from_utf8(&command.words()[at]) else { return command };
-    if !text.contains(FLAG) {
-        return command;
-    }
+/// [`with_flags`] knows it again. `None` if it is not there.
+pub(super) fn without_flags(code: &[u8]) -> Option<Vec<u8>> {
+    let text = std::str::from_utf8(code).ok().filter(|text| text.contains(FLAG))?;
     let rewritten = ['\'', '"'].iter().fold(text.to_owned(), |text, quote| {
         text.replace(&format!("{quote}{FLAG}{quote}"), &format!("{quote}{STAND_IN}{quote}"))
     });
-    command.with_word(at, rewritten.into_bytes())
+    Some(rewritten.into_bytes())
 }
 
-/// FUNCTION LIST: flags and code as they were loaded. (A function that its author flagged
+/// A flag, or a library's code, of FUNCTION LIST as it was loaded. (A function that its author flagged
 /// `allow-stale`, and nobody else's, is listed with the other flag.)
-fn listed(value: Value) -> Value {
+pub(super) fn with_flags(value: Value) -> Value {
     match value {
-        Value::Array(items) => Value::Array(items.into_iter().map(listed).collect()),
         Value::SimpleString(flag) if flag == "allow-stale" => Value::SimpleString(FLAG.into()),
         Value::BulkString(flag) if flag == b"allow-stale" => Value::BulkString(FLAG.into()),
         Value::BulkString(code) => match std::str::from_utf8(&code) {
@@ -205,10 +196,10 @@ mod tests {
     fn a_function_keeps_its_flags_but_this_one() {
         let code = "#!lua name=l\nredis.register_function{function_name='f', callback=f, \
                     flags={'no-writes', 'allow-key-locking'}}";
-        let sent = library(command(&["FUNCTION", "LOAD", code]));
-        let text = String::from_utf8(sent.words()[2].clone()).unwrap();
+        let sent = without_flags(code.as_bytes()).unwrap();
+        let text = String::from_utf8(sent.clone()).unwrap();
         assert!(text.contains(r"flags={'no-writes', 'allow-s\116ale'}"), "{text}");
-        assert_eq!(listed(Value::BulkString(text.into_bytes())), Value::BulkString(code.into()));
+        assert_eq!(with_flags(Value::BulkString(sent)), Value::BulkString(code.into()));
     }
 
     #[test]

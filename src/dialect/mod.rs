@@ -1,7 +1,7 @@
 //! Where Upstash differs from Redis: one file per difference.
 //!
-//! A rule turns one command into what is sent for it (one command, or nothing) and says what the
-//! reply means. It knows nothing of the request, so that the same holds in `/`, in a path, in a
+//! A rule turns one command into what is sent for it (one command, two, or nothing) and says what
+//! the replies mean. It knows nothing of the request, so that the same holds in `/`, in a path, in a
 //! pipeline and in a transaction.
 //!
 //! | difference | file | source |
@@ -13,6 +13,7 @@
 //! | `XDELEX` and `XACKDEL` on older servers | [`delete_entries`] | `@upstash/redis`' tests |
 //! | `DIGEST` on older servers | [`digest`] | Upstash docs, "DIGEST" |
 //! | some errors' words | [`error_words`] | see there |
+//! | `FCALL_RO` of a function without `no-writes` | [`reading_twin`] | `@upstash/redis`' tests |
 //! | `HEXPIREAT` beyond Redis's range | [`far_expiry`] | `@upstash/redis`' tests |
 //! | the type of a JSON key | [`json_type`] | Upstash's data browser |
 //! | `COPY k k`, `UNLINK` and `DEL` without keys | [`nothing_to_do`] | `@upstash/redis`' tests, SRH's README |
@@ -36,13 +37,16 @@ mod delete_entries;
 mod digest;
 mod error_words;
 mod far_expiry;
+mod function;
 mod json_type;
 mod key_locking;
+mod lua;
 mod near_exact_trim;
 mod nothing_to_do;
 mod notifications;
 mod one_database;
 mod rank_limit;
+mod reading_twin;
 mod scan_count;
 mod scan_with_type;
 mod script;
@@ -97,11 +101,11 @@ struct Translation {
 enum Sent {
     Nothing,
     One(Command),
-    /// The first one's reply is the answer, unless a later one fails.
-    Several(Vec<Command>),
+    Two(Command, Command),
 }
 
-/// What the reply means to the caller. An error is always translated, never passed to a mapping.
+/// What the reply means to the caller. An error is always translated, never passed to a mapping of
+/// one reply.
 #[derive(Debug, Clone)]
 enum Meaning {
     /// What it says.
@@ -112,6 +116,8 @@ enum Meaning {
     Error(String),
     /// What this makes of it.
     Mapped(fn(Value) -> Value),
+    /// What this makes of the replies to two commands, errors or not.
+    Joined(fn(Value, Value) -> Value),
     /// So many of its items, after so many others.
     Slice { skip: usize, take: usize },
     /// This error, if the server does not know the command.
@@ -158,6 +164,18 @@ impl Translation {
         matches!(&self.sent, Sent::One(sent) if is_eval(sent) && !is_eval(command))
     }
 
+    /// A change, and the command behind it that makes it last: it is answered once it will.
+    fn lasting(change: Command, save: [&str; 2]) -> Self {
+        let save = Command::new(save.map(|word| word.as_bytes().to_vec()).to_vec());
+        let Some(save) = save else { return change.into() };
+        let join = |changed, saved| match (&changed, &saved) {
+            (Value::ServerError(_), _) => changed,
+            (_, Value::ServerError(_)) => saved,
+            _ => changed,
+        };
+        Self { sent: Sent::Two(change, save), meaning: Meaning::Joined(join) }
+    }
+
     /// Nothing is sent: this is the error.
     fn error(text: String) -> Self {
         Self { sent: Sent::Nothing, meaning: Meaning::Error(text) }
@@ -193,7 +211,7 @@ impl Dialect {
         match translation.sent {
             Sent::Nothing => {}
             Sent::One(command) => batch.push(command),
-            Sent::Several(commands) => batch.extend(commands),
+            Sent::Two(first, second) => batch.extend([first, second]),
         }
         Answer { count: batch.len() - before, meaning: translation.meaning }
     }
@@ -219,9 +237,11 @@ impl Dialect {
                 Err(refused) => refused,
             },
             b"DEL" | b"UNLINK" => nothing_to_do::rewrite(command),
-            b"EVAL" | b"EVAL_RO" | b"EVALSHA" | b"EVALSHA_RO" | b"FUNCTION" | b"SCRIPT" => {
+            b"EVAL" | b"EVAL_RO" | b"EVALSHA" | b"EVALSHA_RO" | b"SCRIPT" => {
                 self.key_locking.rewrite(command)
             }
+            b"FCALL_RO" => reading_twin::rewrite(command),
+            b"FUNCTION" => function::rewrite(command),
             b"HEXPIREAT" | b"HPEXPIREAT" => far_expiry::rewrite(command).into(),
             b"SCAN" => scan_with_type::rewrite(scan_count::rewrite(command)),
             b"SET" => compare_and_set::set(command, listener.engine),
@@ -240,9 +260,14 @@ impl Answer {
     pub fn next(&self, sent: &mut &[Command], replies: &mut impl Iterator<Item = Value>) -> Reply {
         let (mine, rest) = sent.split_at(self.count.min(sent.len()));
         *sent = rest;
-        let value = match (&self.meaning, self.reply(replies)) {
+        let mut replies = replies.take(self.count);
+        let value = match (&self.meaning, replies.next()) {
             (Meaning::Constant(value), _) => value.clone(),
             (Meaning::Error(text), _) => return Reply::Error(text.clone()),
+            (Meaning::Joined(join), Some(first)) => match replies.next() {
+                Some(second) => join(first, second),
+                None => return no_answer(),
+            },
             (Meaning::Forgiven { error: begin, value }, Some(Value::ServerError(error)))
                 if reply::error_text(&error).starts_with(begin) =>
             {
@@ -261,26 +286,9 @@ impl Answer {
                 Err(text) => return Reply::Error(text),
             },
             (_, Some(value)) => value,
-            // One reply per command is the upstream's promise.
-            (_, None) => return Reply::Error("ERR no answer from Redis".into()),
+            (_, None) => return no_answer(),
         };
         self.in_upstash_words(mine, value)
-    }
-
-    /// The first of this command's replies, or the first error among them.
-    fn reply(&self, replies: &mut impl Iterator<Item = Value>) -> Option<Value> {
-        let mut kept = None;
-        for next in replies.take(self.count) {
-            let is_kept = match (&kept, &next) {
-                (None, _) => true,
-                (Some(Value::ServerError(_)), _) => false,
-                (_, next) => matches!(next, Value::ServerError(_)),
-            };
-            if is_kept {
-                kept = Some(next);
-            }
-        }
-        kept
     }
 
     /// As [`Answer::next`], for replies that say whether a command was queued. `None` if there was
@@ -304,7 +312,7 @@ impl Answer {
     fn in_upstash_words(&self, sent: &[Command], value: Value) -> Reply {
         match (value, sent) {
             (Value::ServerError(error), [first, ..]) => {
-                let text = reply::error_text(&error).into_owned();
+                let text = reading_twin::translate(reply::error_text(&error).into_owned());
                 let text = unknown_command::translate(first, &self.meaning, text);
                 Reply::Error(error_words::translate(text))
             }
@@ -321,6 +329,11 @@ fn administration(command: Command, listener: Listener<'_>) -> Translation {
         b"CONFIG" => notifications::rewrite(command, listener.is_bundled),
         _ => command.into(),
     }
+}
+
+/// One reply per command is the upstream's promise.
+fn no_answer() -> Reply {
+    Reply::Error("ERR no answer from Redis".into())
 }
 
 /// What the rules' own tests say: one line becomes another, or stays.

@@ -13,11 +13,7 @@ use crate::command::policy::NOTIFICATIONS;
 pub(super) fn rewrite(command: Command, is_bundled: bool) -> Translation {
     match command.arguments().first().map(|word| word.to_ascii_uppercase()).as_deref() {
         Some(b"GET") => Translation { sent: Sent::One(command), meaning: Meaning::Mapped(alone) },
-        Some(b"SET") if is_bundled => {
-            let save = Command::new(vec![b"CONFIG".to_vec(), b"REWRITE".to_vec()]);
-            let sent = Sent::Several([Some(command), save].into_iter().flatten().collect());
-            Translation { sent, meaning: Meaning::Plain }
-        }
+        Some(b"SET") if is_bundled => Translation::lasting(command, ["CONFIG", "REWRITE"]),
         _ => command.into(),
     }
 }

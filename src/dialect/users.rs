@@ -162,11 +162,9 @@ fn setuser(arguments: &[Vec<u8>], key: &Key, is_bundled: bool) -> Result<Transla
     Ok(if is_bundled { saved(command) } else { command.into() })
 }
 
-/// The change, and the file of users written behind it: the change is answered once it will survive.
+/// The change, and the file of users written behind it.
 fn saved(change: Command) -> Translation {
-    let save = Command::new(vec![b"ACL".to_vec(), b"SAVE".to_vec()]);
-    let sent = Sent::Several([Some(change), save].into_iter().flatten().collect());
-    Translation { sent, meaning: Meaning::Plain }
+    Translation::lasting(change, ["ACL", "SAVE"])
 }
 
 /// A rule as Redis is to get it. GENTOKEN's token is a password as it stands, for TCP clients, and so

@@ -4,4 +4,5 @@ mod compare_and_set;
 mod emulated;
 mod key_locking;
 mod notifications;
+mod read_only_calls;
 mod simple;

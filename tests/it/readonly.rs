@@ -77,6 +77,7 @@ async fn reads_are_answered_and_writes_are_not() {
             json!(["EVALSHA", "ffffffffffffffffffffffffffffffffffffffff", 0]),
             json!(["EVAL_RO", "return 1", 0]),
             json!(["FCALL", "f", 0]),
+            json!(["FCALL_RO", "f", 0]),
             json!([
                 "FUNCTION",
                 "LOAD",

@@ -79,6 +79,8 @@ pub fn is_our_own(words: &[Word]) -> bool {
         b"COPY" => words.len() > 2 && words[1] == words[2],
         b"SCAN" => !has(b"COUNT"),
         b"HEXPIREAT" | b"HPEXPIREAT" => true,
+        // Of a function that is not flagged, and they are drawn.
+        b"FCALL_RO" => true,
         b"XADD" | b"XTRIM" => has(b"~"),
         b"XREADGROUP" => has(b"NOACK"),
         b"ZRANGE" | b"ZRANGESTORE" => has(b"LIMIT"),

@@ -197,8 +197,10 @@ export const functions = {
     await redis.functions.load({ code: library("mine") });
     await redis.set("key", "value");
     assert.equal(await redis.functions.callRo("mine_answer"), 42);
+    assert.equal(await redis.functions.callRo("mine_get", ["key"]), "value");
     const writing = async () => redis.functions.callRo("mine_set", ["key"], ["other"]);
-    await assert.rejects(writing, /write flag|commands are not allowed from read-only/);
+    await assert.rejects(writing, /commands are not allowed from read-only/);
+    await assert.rejects(redis.functions.callRo("unknown"), /ERR Function not found/);
     assert.equal(await redis.get("key"), "value");
   },
 };
