@@ -6,6 +6,7 @@
 
 mod auth;
 mod body;
+mod compression;
 mod error;
 mod events;
 mod execute;
@@ -63,5 +64,6 @@ pub fn router(context: Arc<Context>) -> Router {
         .route("/multi-exec/", any(execute::transaction))
         .fallback(execute::path_command)
         .layer(middleware::from_fn(manners::apply))
+        .layer(compression::layer())
         .with_state(context)
 }

@@ -4,6 +4,7 @@ mod answers;
 mod arguments;
 mod auth;
 mod batches;
+mod compression;
 mod connections;
 mod headers;
 mod refused;
