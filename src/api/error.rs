@@ -71,11 +71,7 @@ impl ApiError {
             }
             Self::Parse(error) => error.to_string(),
             Self::Refused(text) => text.clone(),
-            Self::TooLarge { limit, actual } => {
-                format!(
-                    "ERR max request size exceeded. Limit: {limit} bytes, Actual: {actual} bytes"
-                )
-            }
+            Self::TooLarge { limit, actual } => size_exceeded(*limit, *actual),
             Self::Fault(Fault::Refused(text)) => text.clone(),
             Self::BodyTimeout => "ERR the request body did not arrive in time".into(),
             Self::Fault(Fault::NotSent) => {
@@ -113,6 +109,11 @@ impl IntoResponse for ApiError {
         }
         response
     }
+}
+
+/// Upstash's text about a request, or an answer, of more bytes than there may be.
+pub fn size_exceeded(limit: usize, actual: u64) -> String {
+    format!("ERR max request size exceeded. Limit: {limit} bytes, Actual: {actual} bytes")
 }
 
 /// 200 with a JSON body.

@@ -48,6 +48,8 @@ pub struct Context {
     pub stop: Stop,
     /// Largest request body, in bytes.
     pub max_body: usize,
+    /// Largest answer to commands, in bytes; `None`: whatever fits the memory.
+    pub max_response: Option<usize>,
     /// Longest pause of a client that sends its body.
     pub body_pause: Duration,
 }

@@ -64,6 +64,11 @@ pub const VARIABLES: &[Variable] = &[
     ),
     variable("PKV_MAXMEMORY", "60 % of the memory", "most memory for data, such as 512mb"),
     variable("PKV_MAX_BODY", "10mb", "largest request body"),
+    variable(
+        "PKV_MAX_RESPONSE",
+        "no limit",
+        "largest answer to commands, at least 1kb; beyond it they have been executed, and the answer is an error",
+    ),
     variable("PKV_TIMEOUT", "30s", "longest wait for Redis's answer"),
     variable(
         "PKV_DIALECT",

@@ -9,4 +9,5 @@ mod connections;
 mod headers;
 mod refused;
 mod resp2;
+mod response_limit;
 mod scripts;
