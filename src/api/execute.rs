@@ -144,7 +144,7 @@ pub async fn transaction(State(context): State<Arc<Context>>, request: Request) 
 /// The first command that was not queued says more than EXEC's "because of previous errors".
 fn why_discarded(
     mut sent: &[Command],
-    translations: &[Translation],
+    translations: &[Translation<'_>],
     mut replies: Vec<Value>,
     exec: Value,
 ) -> String {

@@ -6,7 +6,7 @@
 //!
 //! | difference | file | source |
 //! |---|---|---|
-//! | a command that does not exist | [`unknown_command`] | seen at Upstash |
+//! | a command that the server does not have | [`unknown_command`] | seen at Upstash |
 //! | the script flag `allow-key-locking` | [`key_locking`] | Upstash docs, "Lua scripting" |
 //! | `BITOP` with Redis 8.2's operations on older servers | [`bitop`] | Upstash docs, `@upstash/redis`' tests |
 //! | `XDELEX` and `XACKDEL` on older servers | [`delete_entries`] | `@upstash/redis`' tests |
@@ -96,9 +96,10 @@ enum Meaning {
 
 /// The way from the replies to a command's translation to its answer.
 #[derive(Debug, Clone)]
-pub struct Answer {
+pub struct Answer<'a> {
     count: usize,
     meaning: Meaning,
+    engine: &'a Engine,
 }
 
 /// A reply, or the text of an error, in Upstash's words.
@@ -130,12 +131,12 @@ impl Dialect {
     }
 
     /// Adds to `batch` what is to be sent in the command's place, most often the command itself.
-    pub fn translate(
+    pub fn translate<'a>(
         &self,
         command: Command,
-        listener: Listener<'_>,
+        listener: Listener<'a>,
         batch: &mut Vec<Command>,
-    ) -> Answer {
+    ) -> Answer<'a> {
         let translation = match self.on {
             true => self.rewrite(command, listener),
             false => command.into(),
@@ -145,7 +146,8 @@ impl Dialect {
             Sent::Nothing => {}
             Sent::One(command) => batch.push(command),
         }
-        Answer { count: batch.len() - before, meaning: translation.meaning }
+        let count = batch.len() - before;
+        Answer { count, meaning: translation.meaning, engine: listener.engine }
     }
 
     fn rewrite(&self, command: Command, listener: Listener<'_>) -> Translation {
@@ -178,7 +180,7 @@ impl Dialect {
     }
 }
 
-impl Answer {
+impl Answer<'_> {
     /// What Upstash would answer. Takes what belongs to this command from `sent`, the commands of
     /// the batch, and from the replies to them.
     pub fn next(&self, sent: &mut &[Command], replies: &mut impl Iterator<Item = Value>) -> Reply {
@@ -196,7 +198,7 @@ impl Answer {
             // One reply per command is the upstream's promise.
             (_, None) => return Reply::Error("ERR no answer from Redis".into()),
         };
-        in_upstash_words(mine, value)
+        self.in_upstash_words(mine, value)
     }
 
     /// As [`Answer::next`], for replies that say whether a command was queued. `None` if there was
@@ -211,21 +213,22 @@ impl Answer {
         let mut refusal = None;
         for (command, reply) in mine.iter().zip(replies.take(self.count)) {
             if refusal.is_none() && matches!(reply, Value::ServerError(_)) {
-                refusal = Some(in_upstash_words(std::slice::from_ref(command), reply));
+                refusal = Some(self.in_upstash_words(std::slice::from_ref(command), reply));
             }
         }
         refusal
     }
-}
 
-fn in_upstash_words(sent: &[Command], value: Value) -> Reply {
-    match (value, sent) {
-        (Value::ServerError(error), [first, ..]) => {
-            let text = reply::error_text(&error).into_owned();
-            Reply::Error(error_words::translate(unknown_command::translate(first, text)))
+    fn in_upstash_words(&self, sent: &[Command], value: Value) -> Reply {
+        match (value, sent) {
+            (Value::ServerError(error), [first, ..]) => {
+                let text = reply::error_text(&error).into_owned();
+                let text = unknown_command::translate(first, self.engine, text);
+                Reply::Error(error_words::translate(text))
+            }
+            (Value::ServerError(error), []) => Reply::Error(reply::error_text(&error).into_owned()),
+            (value, _) => Reply::Value(value),
         }
-        (Value::ServerError(error), []) => Reply::Error(reply::error_text(&error).into_owned()),
-        (value, _) => Reply::Value(value),
     }
 }
 

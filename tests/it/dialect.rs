@@ -3,3 +3,4 @@
 mod emulated;
 mod key_locking;
 mod simple;
+mod unknown_commands;
