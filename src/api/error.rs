@@ -1,7 +1,7 @@
 //! Errors as HTTP: the only place that names status codes.
 
 use axum::body::Body;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, Response, StatusCode};
 use axum::response::IntoResponse;
 
@@ -156,9 +156,11 @@ pub fn not_ready(body: String) -> Response<Body> {
     response
 }
 
-/// 405 with an empty body, as Upstash answers DELETE, PATCH and the like.
-pub fn method_not_allowed() -> Response<Body> {
+/// 405 with an empty body, as Upstash answers DELETE, PATCH and the like. `allowed` is what HTTP wants
+/// to be said then (RFC 9110, section 15.5.6).
+pub fn method_not_allowed(allowed: HeaderValue) -> Response<Body> {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+    response.headers_mut().insert(ALLOW, allowed);
     response
 }

@@ -7,6 +7,7 @@ mod batches;
 mod compression;
 mod connections;
 mod headers;
+mod methods;
 mod refused;
 mod resp2;
 mod response_limit;
