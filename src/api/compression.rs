@@ -8,7 +8,8 @@ use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
 
 /// The smallest body that is compressed, in bytes. A smaller one leaves in one packet with its
-/// headers (Ethernet carries 1460 bytes in one) and would not arrive any sooner for being shorter.
+/// headers (Ethernet carries 1460 bytes in one) and would not arrive any sooner for being shorter, while
+/// an encoder costs 0.1 ms whatever the length: it begins by clearing some 300 KB.
 const SMALLEST: u16 = 1024;
 
 /// Fast rather than small: the caller waits for it. Never a stream of events, which an encoder would
