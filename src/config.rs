@@ -94,6 +94,8 @@ pub struct Config {
     pub bundled: Bundled,
     /// Largest request body, in bytes.
     pub max_body: usize,
+    /// Largest answer to commands, in bytes; `None`: no limit.
+    pub max_response: Option<usize>,
     /// Longest wait for Redis's answer.
     pub timeout: Duration,
     /// Whether commands are put from Upstash's words into Redis's.
@@ -163,6 +165,7 @@ impl Config {
                 .parse("PKV_MAX_BODY", "10mb", parse_bytes)?
                 // Upstash's own limit on its free and pay-as-you-go plans.
                 .map_or(10 << 20, |bytes| usize::try_from(bytes).unwrap_or(usize::MAX)),
+            max_response: max_response(&vars)?,
             timeout: vars
                 .parse("PKV_TIMEOUT", "30s", units::parse_duration)?
                 .unwrap_or(Duration::from_secs(30)),
@@ -204,6 +207,14 @@ fn readonly_token(vars: &Vars) -> Result<Option<Secret>, ConfigError> {
         }
         named => Ok(named.map(|(_, token)| token)),
     }
+}
+
+fn max_response(vars: &Vars) -> Result<Option<usize>, ConfigError> {
+    vars.parse("PKV_MAX_RESPONSE", "10mb", |text| match parse_bytes(text)? {
+        // Errors are answers too, the one about this limit included.
+        bytes if bytes < 1 << 10 => Err(format!("{text:?} is less than 1kb")),
+        bytes => Ok(usize::try_from(bytes).unwrap_or(usize::MAX)),
+    })
 }
 
 fn mode(
@@ -359,6 +370,7 @@ mod tests {
         assert!(matches!(config.mode, Mode::Bundled));
         assert_eq!((config.port, config.max_connections), (7860, 3));
         assert_eq!((config.max_body, config.timeout.as_secs()), (10 << 20, 30));
+        assert_eq!(config.max_response, None);
         assert!(config.warnings.is_empty());
     }
 
@@ -384,6 +396,8 @@ mod tests {
             ("PKV_DURABILITY", "yes"),
             ("PKV_MAXMEMORY", "0"),
             ("PKV_MAX_BODY", "ten"),
+            ("PKV_MAX_RESPONSE", "all"),
+            ("PKV_MAX_RESPONSE", "1023"),
             ("PKV_TIMEOUT", "soon"),
             ("PKV_DIALECT", "french"),
             ("PKV_LOG", "loud"),

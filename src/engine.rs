@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+pub mod commands;
+
 /// A release: major and minor number.
 pub type Release = (u16, u16);
 
@@ -63,6 +65,23 @@ impl Engine {
             Self::Redis(release, _) => since.redis.is_none_or(|first| *release < first),
             Self::Valkey(release, _) => since.valkey.is_none_or(|first| *release < first),
             Self::Unknown => false,
+        }
+    }
+
+    /// The release that brought what came with these, of this server's make if there is one; `None`
+    /// if this server came later.
+    pub fn release_with(&self, since: Since) -> Option<String> {
+        if *self != Self::Unknown && !self.lacks(since) {
+            return None;
+        }
+        let named = |make: &str, release: Option<Release>| {
+            release.map(|(major, minor)| format!("{make} {major}.{minor}"))
+        };
+        let redis = named("Redis", since.redis);
+        let valkey = named("Valkey", since.valkey);
+        match self {
+            Self::Valkey(..) => valkey.or(redis),
+            Self::Redis(..) | Self::Unknown => redis.or(valkey),
         }
     }
 }

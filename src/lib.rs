@@ -160,6 +160,7 @@ impl Serving {
             state,
             stop: stop.clone(),
             max_body: config.max_body,
+            max_response: config.max_response,
             body_pause: BODY_PAUSE,
         };
         let router = api::router(Arc::new(context));

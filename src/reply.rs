@@ -10,6 +10,10 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use redis::{ServerError, Value};
 
+mod output;
+
+pub use output::{Bounded, Output, TooLarge};
+
 /// How strings are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Encoding {
@@ -20,24 +24,24 @@ pub enum Encoding {
 }
 
 /// Writes `{"result":…}`, or `{"error":…}` for a server's error.
-pub fn write_item(out: &mut Vec<u8>, reply: &Value, encoding: Encoding) {
+pub fn write_item(out: &mut impl Output, reply: &Value, encoding: Encoding) {
     match reply {
         Value::ServerError(error) => write_error(out, &error_text(error)),
         // Only here, as a whole reply: the clients decode base64 in any string inside an array.
-        Value::Okay => out.extend_from_slice(br#"{"result":"OK"}"#),
+        Value::Okay => out.add(br#"{"result":"OK"}"#),
         reply => {
-            out.extend_from_slice(br#"{"result":"#);
+            out.add(br#"{"result":"#);
             write_value(out, reply, encoding);
-            out.push(b'}');
+            out.add(b"}");
         }
     }
 }
 
 /// Writes `{"error":…}`; error texts are never in base64.
-pub fn write_error(out: &mut Vec<u8>, text: &str) {
-    out.extend_from_slice(br#"{"error":"#);
+pub fn write_error(out: &mut impl Output, text: &str) {
+    out.add(br#"{"error":"#);
     write_json_string(out, text);
-    out.push(b'}');
+    out.add(b"}");
 }
 
 /// The error line as Redis sent it, without the leading `-`.
@@ -48,10 +52,10 @@ pub fn error_text(error: &ServerError) -> Cow<'_, str> {
     }
 }
 
-fn write_value(out: &mut Vec<u8>, value: &Value, encoding: Encoding) {
+fn write_value(out: &mut impl Output, value: &Value, encoding: Encoding) {
     match value {
-        Value::Nil => out.extend_from_slice(b"null"),
-        Value::Int(number) => out.extend_from_slice(itoa::Buffer::new().format(*number).as_bytes()),
+        Value::Nil => out.add(b"null"),
+        Value::Int(number) => out.add(itoa::Buffer::new().format(*number).as_bytes()),
         Value::BulkString(bytes) => write_bytes(out, bytes, encoding),
         Value::SimpleString(text) => write_bytes(out, text.as_bytes(), encoding),
         Value::Okay => write_bytes(out, b"OK", encoding),
@@ -65,55 +69,59 @@ fn write_value(out: &mut Vec<u8>, value: &Value, encoding: Encoding) {
         Value::Push { data, .. } => write_array(out, data.iter(), encoding),
         Value::Attribute { data, .. } => write_value(out, data, encoding),
         Value::Double(number) => write_bytes(out, number.to_string().as_bytes(), encoding),
-        Value::Boolean(truth) => out.push(if *truth { b'1' } else { b'0' }),
+        Value::Boolean(truth) => out.add(if *truth { b"1" } else { b"0" }),
         Value::VerbatimString { text, .. } => write_bytes(out, text.as_bytes(), encoding),
         Value::BigNumber(digits) => write_bytes(out, digits, encoding),
-        _ => out.extend_from_slice(b"null"),
+        _ => out.add(b"null"),
     }
 }
 
-fn write_array<'a>(out: &mut Vec<u8>, items: impl Iterator<Item = &'a Value>, encoding: Encoding) {
-    out.push(b'[');
+fn write_array<'a>(
+    out: &mut impl Output,
+    items: impl Iterator<Item = &'a Value>,
+    encoding: Encoding,
+) {
+    out.add(b"[");
     for (index, item) in items.enumerate() {
         if index > 0 {
-            out.push(b',');
+            out.add(b",");
         }
         write_value(out, item, encoding);
     }
-    out.push(b']');
+    out.add(b"]");
 }
 
-fn write_bytes(out: &mut Vec<u8>, bytes: &[u8], encoding: Encoding) {
+fn write_bytes(out: &mut impl Output, bytes: &[u8], encoding: Encoding) {
     match encoding {
         Encoding::Text => write_json_string(out, &String::from_utf8_lossy(bytes)),
         Encoding::Base64 => {
-            out.push(b'"');
-            let start = out.len();
-            out.resize(start + bytes.len().div_ceil(3) * 4, 0);
-            // The room is exactly what padded base64 takes: four characters for each three bytes.
-            let written = STANDARD.encode_slice(bytes, &mut out[start..]);
-            debug_assert_eq!(written.ok(), Some(out.len() - start));
-            out.push(b'"');
+            out.add(b"\"");
+            // Exactly what padded base64 takes: four characters for each three bytes.
+            out.add_with(bytes.len().div_ceil(3) * 4, |room| {
+                let written = STANDARD.encode_slice(bytes, room);
+                debug_assert_eq!(written.ok(), Some(room.len()));
+            });
+            out.add(b"\"");
         }
     }
 }
 
-fn write_json_string(out: &mut Vec<u8>, text: &str) {
-    // Writing JSON into a Vec cannot fail: a string has no invalid state and a Vec no I/O.
+fn write_json_string(out: &mut impl Output, text: &str) {
+    // Cannot fail: a string has no invalid state, and an output no I/O.
     let _ = serde_json::to_writer(out, text);
 }
 
 /// Writes the reply as RESP2, as Redis sent it (`Upstash-Response-Format: resp2`).
 ///
 /// Redis has two kinds of nil; which one it was is not known any more, and the common one is written.
-pub fn write_resp2(out: &mut Vec<u8>, value: &Value) {
+pub fn write_resp2(out: &mut impl Output, value: &Value) {
     match value {
-        Value::Nil => out.extend_from_slice(b"$-1\r\n"),
+        Value::Nil => out.add(b"$-1\r\n"),
         Value::Int(number) => write_line(out, b':', itoa::Buffer::new().format(*number)),
         Value::BulkString(bytes) => {
             write_line(out, b'$', itoa::Buffer::new().format(bytes.len()));
-            out.extend_from_slice(bytes);
-            out.extend_from_slice(b"\r\n");
+            out.add(bytes);
+            out.add(b"\r\n");
         }
         Value::SimpleString(text) => write_line(out, b'+', text),
         Value::Okay => write_line(out, b'+', "OK"),
@@ -128,14 +136,19 @@ pub fn write_resp2(out: &mut Vec<u8>, value: &Value) {
 }
 
 /// Writes an error as RESP2; its text becomes one line.
-pub fn write_resp2_error(out: &mut Vec<u8>, text: &str) {
+pub fn write_resp2_error(out: &mut impl Output, text: &str) {
     write_line(out, b'-', text);
 }
 
-fn write_line(out: &mut Vec<u8>, kind: u8, text: &str) {
-    out.push(kind);
-    out.extend(text.bytes().map(|byte| if matches!(byte, b'\r' | b'\n') { b' ' } else { byte }));
-    out.extend_from_slice(b"\r\n");
+fn write_line(out: &mut impl Output, kind: u8, text: &str) {
+    out.add(&[kind]);
+    for (index, part) in text.split(['\r', '\n']).enumerate() {
+        if index > 0 {
+            out.add(b" ");
+        }
+        out.add(part.as_bytes());
+    }
+    out.add(b"\r\n");
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Errors as HTTP: the only place that names status codes.
 
 use axum::body::Body;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, Response, StatusCode};
 use axum::response::IntoResponse;
 
@@ -77,11 +77,7 @@ impl ApiError {
             }
             Self::Parse(error) => error.to_string(),
             Self::Refused(text) | Self::Fault(Fault::Refused(text)) => text.clone(),
-            Self::TooLarge { limit, actual } => {
-                format!(
-                    "ERR max request size exceeded. Limit: {limit} bytes, Actual: {actual} bytes"
-                )
-            }
+            Self::TooLarge { limit, actual } => size_exceeded(*limit, *actual),
             Self::BodyTimeout => "ERR the request body did not arrive in time".into(),
             Self::Fault(Fault::NotSent) => {
                 "ERR the connection to Redis broke; the command was not sent. Try again".into()
@@ -118,6 +114,11 @@ impl IntoResponse for ApiError {
         }
         response
     }
+}
+
+/// Upstash's text about a request, or an answer, of more bytes than there may be.
+pub fn size_exceeded(limit: usize, actual: u64) -> String {
+    format!("ERR max request size exceeded. Limit: {limit} bytes, Actual: {actual} bytes")
 }
 
 /// 200 with a JSON body.
@@ -160,9 +161,11 @@ pub fn not_ready(body: String) -> Response<Body> {
     response
 }
 
-/// 405 with an empty body, as Upstash answers DELETE, PATCH and the like.
-pub fn method_not_allowed() -> Response<Body> {
+/// 405 with an empty body, as Upstash answers DELETE, PATCH and the like. `allowed` is what HTTP wants
+/// to be said then (RFC 9110, section 15.5.6).
+pub fn method_not_allowed(allowed: HeaderValue) -> Response<Body> {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+    response.headers_mut().insert(ALLOW, allowed);
     response
 }

@@ -61,7 +61,7 @@ pub async fn root(State(context): State<Arc<Context>>, request: Request) -> Answ
     let asked = receive(&context, request).await?;
     let format = Format::asked(&asked.parts.headers)?;
     let command = parse_command(&asked.body)?;
-    Ok(format.one(&run_one(&context, &asked, command).await?))
+    Ok(format.one(&run_one(&context, &asked, command).await?, context.max_response))
 }
 
 /// `/set/key/value?EX=100`: the path is one command, or a stream.
@@ -77,7 +77,7 @@ pub async fn path_command(State(context): State<Arc<Context>>, request: Request)
     }
     let format = Format::asked(&asked.parts.headers)?;
     let command = path::parse(uri.path(), &asked.body, uri.query())?;
-    Ok(format.one(&run_one(&context, &asked, command).await?))
+    Ok(format.one(&run_one(&context, &asked, command).await?, context.max_response))
 }
 
 /// `/pipeline`: each line is answered on its own.
@@ -114,10 +114,11 @@ pub async fn pipeline(State(context): State<Arc<Context>>, request: Request) -> 
     };
     let mut sent = batch.commands.as_slice();
     let mut replies = replies.into_iter();
-    Ok(format.several(answers.into_iter().map(|answer| match answer {
+    let replies = answers.into_iter().map(|answer| match answer {
         Err(text) => Reply::Error(text),
         Ok(translation) => translation.next(&mut sent, &mut replies),
-    })))
+    });
+    Ok(format.several(replies, context.max_response))
 }
 
 /// `/multi-exec`: all lines or none, in one MULTI/EXEC.
@@ -150,13 +151,13 @@ pub async fn transaction(State(context): State<Arc<Context>>, request: Request) 
     let mut sent = batch.commands.as_slice();
     let mut results = results.into_iter();
     let replies = translations.iter().map(|one| one.next(&mut sent, &mut results));
-    Ok(Format::json(&asked.parts.headers).several(replies))
+    Ok(Format::json(&asked.parts.headers).several(replies, context.max_response))
 }
 
 /// The first command that was not queued says more than EXEC's "because of previous errors".
 fn why_discarded(
     mut sent: &[Command],
-    translations: &[Translation],
+    translations: &[Translation<'_>],
     mut replies: Vec<Value>,
     exec: Value,
 ) -> String {

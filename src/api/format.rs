@@ -1,12 +1,16 @@
 //! How an answer is written: JSON, its strings plain or in base64, or the bytes of RESP2
 //! (`Upstash-Encoding` and `Upstash-Response-Format`, Upstash docs, "REST API").
+//!
+//! At Upstash the limit on a request's size holds for its answer too, with the same error ("ERR max
+//! request size exceeded", Upstash docs, "Troubleshooting"); here it is set apart. Whatever was asked,
+//! one such error is then the whole answer, and the commands have been executed.
 
 use axum::body::Body;
 use axum::http::{HeaderMap, Response};
 
 use super::error::{self, ApiError};
 use crate::dialect::Reply;
-use crate::reply::{self, Encoding};
+use crate::reply::{self, Bounded, Encoding, Output, TooLarge};
 
 /// The form of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,34 +48,48 @@ impl Format {
         Self::Json(if base64 { Encoding::Base64 } else { Encoding::Text })
     }
 
-    /// The answer to a single command: 400 if it is an error.
-    pub fn one(self, reply: &Reply) -> Response<Body> {
-        let mut out = Vec::new();
+    /// The answer to a single command: 400 if it is an error, or longer than `limit` bytes.
+    pub fn one(self, reply: &Reply, limit: Option<usize>) -> Response<Body> {
+        let mut out = Bounded::new(limit);
         self.write(&mut out, reply);
-        match reply {
-            Reply::Value(_) => self.response(out),
-            Reply::Error(_) => error::command_failed(self.response(out)),
+        match (out.finish(), reply) {
+            (Ok(body), Reply::Value(_)) => self.response(body),
+            (Ok(body), Reply::Error(_)) => error::command_failed(self.response(body)),
+            (Err(too_large), _) => self.too_large(too_large),
         }
     }
 
-    /// The answer to several commands: a JSON array, or one RESP2 reply behind the other.
-    pub fn several(self, replies: impl Iterator<Item = Reply>) -> Response<Body> {
-        let mut out = Vec::new();
+    /// The answer to several commands: a JSON array, or one RESP2 reply behind the other. 400 if it is
+    /// longer than `limit` bytes.
+    pub fn several(
+        self,
+        replies: impl Iterator<Item = Reply>,
+        limit: Option<usize>,
+    ) -> Response<Body> {
+        let mut out = Bounded::new(limit);
+        let [open, between, close]: [&[u8]; 3] = match self {
+            Self::Json(_) => [b"[", b",", b"]"],
+            Self::Resp2 => [b"", b"", b""],
+        };
+        out.add(open);
         for (index, reply) in replies.enumerate() {
-            if let Self::Json(_) = self {
-                out.push(if index == 0 { b'[' } else { b',' });
+            if index > 0 {
+                out.add(between);
             }
             self.write(&mut out, &reply);
         }
-        match self {
-            Self::Json(_) if out.is_empty() => out.extend_from_slice(b"[]"),
-            Self::Json(_) => out.push(b']'),
-            Self::Resp2 => {}
+        out.add(close);
+        match out.finish() {
+            Ok(body) => self.response(body),
+            Err(too_large) => self.too_large(too_large),
         }
-        self.response(out)
     }
 
-    fn write(self, out: &mut Vec<u8>, reply: &Reply) {
+    fn too_large(self, TooLarge { limit, actual }: TooLarge) -> Response<Body> {
+        self.one(&Reply::Error(error::size_exceeded(limit, actual as u64)), None)
+    }
+
+    fn write(self, out: &mut Bounded, reply: &Reply) {
         match (self, reply) {
             (Self::Json(encoding), Reply::Value(value)) => reply::write_item(out, value, encoding),
             (Self::Json(_), Reply::Error(text)) => reply::write_error(out, text),

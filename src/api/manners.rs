@@ -22,7 +22,7 @@ pub async fn apply(request: Request, next: Next) -> Response<Body> {
     let mut response = match *request.method() {
         Method::GET | Method::HEAD | Method::POST | Method::PUT => next.run(request).await,
         Method::OPTIONS => preflight(&request),
-        _ => error::method_not_allowed(),
+        _ => error::method_not_allowed(HeaderValue::from_static("HEAD, GET, POST, PUT, OPTIONS")),
     };
     let headers = response.headers_mut();
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.unwrap_or(HeaderValue::from_static("*")));

@@ -6,6 +6,7 @@
 
 mod auth;
 mod body;
+mod compression;
 mod error;
 mod events;
 mod execute;
@@ -47,6 +48,8 @@ pub struct Context {
     pub stop: Stop,
     /// Largest request body, in bytes.
     pub max_body: usize,
+    /// Largest answer to commands, in bytes; `None`: whatever fits the memory.
+    pub max_response: Option<usize>,
     /// Longest pause of a client that sends its body.
     pub body_pause: Duration,
 }
@@ -63,5 +66,6 @@ pub fn router(context: Arc<Context>) -> Router {
         .route("/multi-exec/", any(execute::transaction))
         .fallback(execute::path_command)
         .layer(middleware::from_fn(manners::apply))
+        .layer(compression::layer())
         .with_state(context)
 }

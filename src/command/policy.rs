@@ -108,12 +108,17 @@ fn row(name: &[u8]) -> Row {
         | b"UNSUBSCRIBE" | b"PUNSUBSCRIBE" | b"SUNSUBSCRIBE" | b"MONITOR" | b"READONLY"
         | b"READWRITE" | b"ASKING" => Row::Connection,
 
+        // What it prepares is the connection's own (Redis 8.10).
+        b"HIMPORT" => Row::Connection,
+
         // The debugger would take the connection over, and answer everybody else on it.
         b"SCRIPT" => Row::ConnectionIf(&["DEBUG"]),
 
         b"SYNC" | b"PSYNC" | b"REPLCONF" | b"SHUTDOWN" | b"DEBUG" | b"MODULE" | b"REPLICAOF"
-        | b"SLAVEOF" | b"FAILOVER" | b"MIGRATE" | b"SWAPDB" | b"MOVE" | b"SAVE" | b"BGSAVE"
-        | b"BGREWRITEAOF" | b"PFDEBUG" | b"PFSELFTEST" | b"RESTORE-ASKING" => Row::Server,
+        | b"SLAVEOF" | b"FAILOVER" | b"MIGRATE" | b"SWAPDB" | b"MOVE" | b"BACKUP" | b"SAVE"
+        | b"BGSAVE" | b"BGREWRITEAOF" | b"PFDEBUG" | b"PFSELFTEST" | b"RESTORE-ASKING" => {
+            Row::Server
+        }
         b"CLUSTER" => Row::ServerBut(&[
             "COUNT-FAILURE-REPORTS",
             "COUNTKEYSINSLOT",
@@ -135,8 +140,8 @@ fn row(name: &[u8]) -> Row {
         b"LATENCY" => Row::ServerIf(&["RESET"]),
         b"MEMORY" => Row::ServerIf(&["DOCTOR", "PURGE"]),
 
-        b"BLPOP" | b"BRPOP" | b"BLMOVE" | b"BRPOPLPUSH" | b"BLMPOP" | b"BZPOPMIN" | b"BZPOPMAX"
-        | b"BZMPOP" => Row::Blocking,
+        b"BLPOP" | b"BRPOP" | b"BLMOVE" | b"BLMOVEM" | b"BRPOPLPUSH" | b"BLMPOP" | b"BZPOPMIN"
+        | b"BZPOPMAX" | b"BZMPOP" => Row::Blocking,
         b"XREAD" | b"XREADGROUP" => Row::BlockingOption,
 
         b"SET" => Row::ConditionalSet,

@@ -64,7 +64,17 @@ pub const VARIABLES: &[Variable] = &[
     ),
     variable("PKV_MAXMEMORY", "60 % of the memory", "most memory for data, such as 512mb"),
     variable("PKV_MAX_BODY", "10mb", "largest request body"),
+    variable(
+        "PKV_MAX_RESPONSE",
+        "no limit",
+        "largest answer to commands, at least 1kb; beyond it they have been executed, and the answer is an error",
+    ),
     variable("PKV_TIMEOUT", "30s", "longest wait for Redis's answer"),
+    variable(
+        "PKV_DIALECT",
+        "upstash",
+        "redis: send commands as they are, even where Upstash takes them differently",
+    ),
     variable(
         "PKV_LOG",
         "info",
@@ -108,7 +118,41 @@ fn nearest(name: &str) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
+
+    /// What config.rs reads besides: not pkv's to explain, or another name for what is listed.
+    const NOT_LISTED: [&str; 4] = ["KV_REST_API_READ_ONLY_TOKEN", "PATH", "SPACE_ID", "TMPDIR"];
+
+    /// Listed so that nobody is warned; there is nothing to read in it.
+    const NOT_READ: &str = "SRH_IPV6";
+
+    #[test]
+    fn the_variables_that_are_read_are_the_ones_that_are_listed() {
+        let code = include_str!("../config.rs").split("#[cfg(test)]").next().unwrap();
+        let is_name =
+            |text: &str| text.len() > 3 && text.chars().all(|c| matches!(c, 'A'..='Z' | '_'));
+        let read: BTreeSet<_> = code.split('"').filter(|text| is_name(text)).collect();
+        let listed = VARIABLES.iter().map(|variable| variable.name);
+        let known: BTreeSet<_> =
+            listed.filter(|name| *name != NOT_READ).chain(NOT_LISTED).collect();
+        assert_eq!(read, known);
+    }
+
+    #[test]
+    fn the_readme_lists_the_same_variables_with_the_same_defaults() {
+        let readme = include_str!("../../README.md");
+        let settings = readme.split("\n## ").find(|section| section.starts_with("Settings\n"));
+        let rows = settings.unwrap().lines().filter_map(|line| line.strip_prefix("| `"));
+        let told: Vec<_> = rows
+            .map(|row| row.split_once("` | ").unwrap())
+            .map(|(name, rest)| (name, rest.split(" | ").next().unwrap().replace('`', "")))
+            .collect();
+        let listed: Vec<_> =
+            VARIABLES.iter().map(|one| (one.name, one.default.to_owned())).collect();
+        assert_eq!(told, listed);
+    }
 
     #[test]
     fn a_misspelt_name_is_answered_with_the_right_one() {

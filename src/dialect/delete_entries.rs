@@ -5,7 +5,7 @@ use super::{Translation, script};
 use crate::command::Command;
 use crate::engine::{Engine, Since};
 
-const SINCE: Since = Since { redis: Some((8, 2)), valkey: None };
+pub(super) const SINCE: Since = Since { redis: Some((8, 2)), valkey: None };
 
 /// KEYS: the stream; ARGV: strategy, group (empty for XDELEX), ids. The answer for each id: -1 it
 /// does not exist (XACKDEL: or the group has not read it), 1 deleted, 2 kept, since a group still needs

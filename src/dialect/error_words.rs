@@ -3,7 +3,7 @@
 //! | error | Upstash | server |
 //! |---|---|---|
 //! | an unknown script | `NOSCRIPT No matching script. Please use EVAL.` (`@upstash/redis`' tests) | Valkey says less |
-//! | a command that the user may not run | Redis 6's wording (seen by users) | Redis 7 names the user |
+//! | a command that the user may not run | Redis 6's wording (seen by users) | Redis 7.0 says less, later ones name the user |
 
 const NOSCRIPT: &str = "NOSCRIPT No matching script. Please use EVAL.";
 
@@ -13,7 +13,7 @@ pub fn translate(text: String) -> String {
         return NOSCRIPT.to_owned();
     }
     let denied = text
-        .strip_prefix("NOPERM User ")
+        .strip_prefix("NOPERM ")
         .and_then(|rest| rest.split_once(" has no permissions to run the '"))
         .and_then(|(_, rest)| rest.split_once('\''));
     match denied {
@@ -39,6 +39,10 @@ mod tests {
             (
                 "NOPERM User default_ro has no permissions to run the 'config|set' command",
                 "NOPERM this user has no permissions to run the 'config' command or its subcommand",
+            ),
+            (
+                "NOPERM this user has no permissions to run the 'set' command",
+                "NOPERM this user has no permissions to run the 'set' command or its subcommand",
             ),
             ("NOPERM No permissions to access a key", "NOPERM No permissions to access a key"),
             ("ERR syntax error", "ERR syntax error"),

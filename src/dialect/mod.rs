@@ -6,7 +6,7 @@
 //!
 //! | difference | file | source |
 //! |---|---|---|
-//! | a command that does not exist | [`unknown_command`] | seen at Upstash |
+//! | a command that the server does not have | [`unknown_command`] | seen at Upstash |
 //! | the script flag `allow-key-locking` | [`key_locking`] | Upstash docs, "Lua scripting" |
 //! | `BITOP` with Redis 8.2's operations on older servers | [`bitop`] | Upstash docs, `@upstash/redis`' tests |
 //! | `SET` with IFEQ, IFNE, IFDEQ, IFDNE, and `DELEX`, on older servers | [`compare_and_set`] | Upstash docs, "SET", "DELEX" |
@@ -132,9 +132,10 @@ enum Meaning {
 
 /// The way from the replies to a command's translation to its answer.
 #[derive(Debug, Clone)]
-pub struct Answer {
+pub struct Answer<'a> {
     count: usize,
     meaning: Meaning,
+    engine: &'a Engine,
 }
 
 /// A reply, or the text of an error, in Upstash's words.
@@ -190,12 +191,12 @@ impl Dialect {
     }
 
     /// Adds to `batch` what is to be sent in the command's place, most often the command itself.
-    pub fn translate(
+    pub fn translate<'a>(
         &self,
         command: Command,
-        listener: Listener<'_>,
+        listener: Listener<'a>,
         batch: &mut Vec<Command>,
-    ) -> Answer {
+    ) -> Answer<'a> {
         // What would be sent if nothing may be put into a script.
         let itself = (!listener.takes_scripts).then(|| command.clone());
         let translation = match self.on {
@@ -213,7 +214,8 @@ impl Dialect {
             Sent::One(command) => batch.push(command),
             Sent::Two(first, second) => batch.extend([first, second]),
         }
-        Answer { count: batch.len() - before, meaning: translation.meaning }
+        let count = batch.len() - before;
+        Answer { count, meaning: translation.meaning, engine: listener.engine }
     }
 
     fn rewrite(&self, command: Command, listener: Listener<'_>) -> Translation {
@@ -254,7 +256,7 @@ impl Dialect {
     }
 }
 
-impl Answer {
+impl Answer<'_> {
     /// What Upstash would answer. Takes what belongs to this command from `sent`, the commands of
     /// the batch, and from the replies to them.
     pub fn next(&self, sent: &mut &[Command], replies: &mut impl Iterator<Item = Value>) -> Reply {
@@ -313,7 +315,7 @@ impl Answer {
         match (value, sent) {
             (Value::ServerError(error), [first, ..]) => {
                 let text = reading_twin::translate(reply::error_text(&error).into_owned());
-                let text = unknown_command::translate(first, &self.meaning, text);
+                let text = unknown_command::translate(first, &self.meaning, self.engine, text);
                 Reply::Error(error_words::translate(text))
             }
             (Value::ServerError(error), []) => Reply::Error(reply::error_text(&error).into_owned()),

@@ -6,3 +6,4 @@ mod key_locking;
 mod notifications;
 mod read_only_calls;
 mod simple;
+mod unknown_commands;

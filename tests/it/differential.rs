@@ -230,10 +230,14 @@ impl Caller<'_> {
         match got.body.as_array_mut() {
             Some(items) => {
                 items.iter_mut().zip(lines).for_each(|(item, line)| {
+                    expected::cut_origin(item);
                     expected::sort(item, line.order);
                 });
             }
-            None => expected::sort(&mut got.body, lines[0].order),
+            None => {
+                expected::cut_origin(&mut got.body);
+                expected::sort(&mut got.body, lines[0].order);
+            }
         }
         if got == want {
             return;

@@ -53,13 +53,13 @@ pub fn item(line: &Line, reply: &Resp, form: Form) -> Value {
     }
 }
 
+/// How Upstash's text ends about a command that there is not.
+const DETAILS: &str = "See https://upstash.com/docs/redis/overall/rediscompatibility for details";
+
 fn error(line: &Line, text: &[u8]) -> String {
     if text.starts_with(b"ERR unknown command '") {
         let name = String::from_utf8_lossy(&line.words[0]).to_uppercase();
-        return format!(
-            "ERR Command is not available: '{name}'. See \
-             https://upstash.com/docs/redis/overall/rediscompatibility for details"
-        );
+        return format!("ERR Command is not available: '{name}'. {DETAILS}");
     }
     String::from_utf8(text_line(text)).expect("what is not UTF-8 was replaced")
 }
@@ -110,6 +110,15 @@ pub fn body(bytes: &[u8], form: Form, several: bool) -> Value {
     match (several, items.as_slice()) {
         (false, [item]) => item.clone(),
         _ => Value::Array(items),
+    }
+}
+
+/// Leaves out what pkv says behind Upstash's text, of releases and modules: `dialect` tests that.
+pub fn cut_origin(item: &mut Value) {
+    if let Some(Value::String(text)) = item.get_mut("error")
+        && let Some((start, _)) = text.split_once(&format!("{DETAILS} ("))
+    {
+        *text = format!("{start}{DETAILS}");
     }
 }
 

@@ -84,6 +84,57 @@ async fn http_2_without_tls_is_spoken_to_those_who_know() {
 }
 
 #[tokio::test]
+async fn who_offers_another_protocol_is_answered_in_this_one() {
+    let pkv = Pkv::start();
+    // As curl --http2 asks: the offer may be passed over (RFC 9110, section 7.8).
+    let offer = "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n\
+                 HTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n";
+    let mut connection = Connection::open(&pkv).await;
+    for headers in [offer, "Connection: Upgrade\r\nUpgrade: websocket\r\n"] {
+        let answer = connection.exchange(&request(&pkv, "GET", "/echo/x", headers, b"")).await;
+        assert_eq!((answer.status, answer.json()), (200, json!({ "result": "x" })), "{headers}");
+        assert_eq!(answer.header("upgrade"), None);
+    }
+    // As one asks a proxy.
+    let target = format!("{}/echo/a%2Fb?_token={}", pkv.url, pkv.token);
+    let answer = connection.exchange(&request(&pkv, "GET", &target, "", b"")).await;
+    assert_eq!(answer.json(), json!({ "result": "a/b" }));
+    // HTTP/1.0 knows no chunks: whatever has no length ends with the connection.
+    for (accepted, start) in [("", "{\"result\":\"xxx"), ("Accept-Encoding: gzip\r\n", "\x1f")] {
+        let mut connection = Connection::open(&pkv).await;
+        let asked = request(&pkv, "POST", "/echo", accepted, "x".repeat(5000).as_bytes());
+        let asked = String::from_utf8(asked).unwrap().replace("HTTP/1.1", "HTTP/1.0");
+        connection.send(asked.as_bytes()).await;
+        let bytes = connection.rest(std::time::Duration::from_secs(20)).await;
+        let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
+        let head = String::from_utf8_lossy(&bytes[..end]).to_lowercase();
+        assert!(head.starts_with("http/1.0 200") && !head.contains("chunked"), "{head}");
+        assert!(bytes[end + 4..].starts_with(start.as_bytes()), "{head}");
+    }
+}
+
+#[tokio::test]
+async fn who_asks_before_sending_the_body_is_told_to_go_on_or_why_not() {
+    let pkv = Pkv::start();
+    let head = |token: &str, target: &str, length: usize| {
+        format!(
+            "POST {target} HTTP/1.1\r\nHost: pkv\r\nAuthorization: Bearer {token}\r\n\
+             Expect: 100-continue\r\nContent-Length: {length}\r\n\r\n"
+        )
+    };
+    for (target, body) in [("/echo", "x"), ("/", r#"["ECHO","x"]"#)] {
+        let mut connection = Connection::open(&pkv).await;
+        connection.send(head(&pkv.token, target, body.len()).as_bytes()).await;
+        assert_eq!(connection.head().await.status, 100, "{target}");
+        let answer = connection.exchange(body.as_bytes()).await;
+        assert_eq!((answer.status, answer.json()), (200, json!({ "result": "x" })), "{target}");
+    }
+    // Nobody listens to who may not ask. (`bad_input` has the body that is too large.)
+    let answer = Connection::open(&pkv).await.exchange(head("wrong", "/echo", 1).as_bytes()).await;
+    assert_eq!(answer.status, 401);
+}
+
+#[tokio::test]
 async fn wait_speaks_of_its_own_writes_and_holds_up_nobody() {
     let pkv = Pkv::start_with(&[("SRH_MAX_CONNECTIONS", "1")]);
     assert_eq!(result(pkv.run(json!(["WAIT", 0, 0])).await), 0);

@@ -36,6 +36,7 @@ const CONNECTION: &[&str] = &[
     "READONLY",
     "READWRITE",
     "ASKING",
+    "HIMPORT PREPARE u name",
     "SCRIPT DEBUG YES",
     "SCRIPT DEBUG SYNC",
 ];
@@ -72,6 +73,7 @@ const SERVER: &[&str] = &[
     "PFDEBUG GETREG k",
     "PFSELFTEST",
     "RESTORE-ASKING k 0 x",
+    "BACKUP START",
 ];
 
 /// Waits for others.
@@ -79,6 +81,7 @@ const BLOCKING: &[&str] = &[
     "BLPOP k 0",
     "BRPOP k 0",
     "BLMOVE k l LEFT LEFT 0",
+    "BLMOVEM k l LEFT LEFT 0",
     "BRPOPLPUSH k l 0",
     "BLMPOP 0 1 k LEFT",
     "BZPOPMIN k 0",

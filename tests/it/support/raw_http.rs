@@ -101,14 +101,35 @@ impl Connection {
         self.answer().await
     }
 
-    /// The next answer.
+    /// The next answer; of one that comes in chunks the head.
     pub async fn answer(&mut self) -> Answer {
         self.try_answer().await.unwrap()
+    }
+
+    /// The next answer, which has nothing but a head: that to HEAD.
+    pub async fn head(&mut self) -> Answer {
+        timeout(LIMIT, self.read_head()).await.expect("an answer in time").unwrap()
     }
 
     /// The next answer, or why there is none.
     pub async fn try_answer(&mut self) -> io::Result<Answer> {
         timeout(LIMIT, self.read_answer()).await.expect("an answer in time")
+    }
+
+    /// The next chunk of a body that comes in chunks; the last one is empty.
+    pub async fn chunk(&mut self) -> Vec<u8> {
+        timeout(LIMIT, self.read_chunk()).await.expect("a chunk in time").unwrap()
+    }
+
+    /// All chunks of a body that comes in chunks.
+    pub async fn chunks(&mut self) -> Vec<u8> {
+        let mut body = Vec::new();
+        loop {
+            match self.chunk().await {
+                last if last.is_empty() => return body,
+                chunk => body.extend(chunk),
+            }
+        }
     }
 
     /// Whatever comes until the connection is closed, or until nothing has come for `pause`.
@@ -119,6 +140,17 @@ impl Connection {
     }
 
     async fn read_answer(&mut self) -> io::Result<Answer> {
+        let mut answer = self.read_head().await?;
+        // A stream has no end: its body is for `chunk`.
+        if answer.header("transfer-encoding") != Some("chunked") {
+            let length = answer.header("content-length").map_or(0, |text| text.parse().unwrap());
+            answer.body.resize(length, 0);
+            self.0.read_exact(&mut answer.body).await?;
+        }
+        Ok(answer)
+    }
+
+    async fn read_head(&mut self) -> io::Result<Answer> {
         let first = self.line().await?;
         let status = first.split(' ').nth(1).and_then(|word| word.parse().ok());
         let status = status.ok_or_else(|| io::Error::other(format!("not HTTP: {first:?}")))?;
@@ -128,11 +160,15 @@ impl Connection {
             let Some((name, value)) = line.split_once(':') else { break };
             headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
         }
-        let mut answer = Answer { status, headers, body: Vec::new() };
-        let length = answer.header("content-length").map_or(0, |length| length.parse().unwrap());
-        answer.body.resize(length, 0);
-        self.0.read_exact(&mut answer.body).await?;
-        Ok(answer)
+        Ok(Answer { status, headers, body: Vec::new() })
+    }
+
+    async fn read_chunk(&mut self) -> io::Result<Vec<u8>> {
+        let length = usize::from_str_radix(&self.line().await?, 16).map_err(io::Error::other)?;
+        let mut chunk = vec![0; length + "\r\n".len()];
+        self.0.read_exact(&mut chunk).await?;
+        chunk.truncate(length);
+        Ok(chunk)
     }
 
     async fn line(&mut self) -> io::Result<String> {
