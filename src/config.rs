@@ -73,6 +73,8 @@ pub struct Bundled {
     pub durability: Durability,
     /// Bytes; `None`: 60 % of the memory that the container or machine has.
     pub maxmemory: Option<u64>,
+    /// Longest silence of a Redis that runs.
+    pub hang_limit: Duration,
 }
 
 /// Everything that the environment says.
@@ -291,6 +293,13 @@ fn bundled(vars: &Vars) -> Result<Bundled, ConfigError> {
                 bytes => Ok(bytes),
             }
         })?,
+        hang_limit: vars
+            .parse("PKV_HANG_LIMIT", "60s", |text| match units::parse_duration(text)? {
+                limit if limit < Duration::from_secs(1) => Err(format!("{text:?} is less than 1s")),
+                limit => Ok(limit),
+            })?
+            // A fork of a large memory stands still for seconds: no hang yet.
+            .unwrap_or(Duration::from_secs(60)),
     })
 }
 
@@ -399,6 +408,7 @@ mod tests {
             ("PKV_MAX_RESPONSE", "all"),
             ("PKV_MAX_RESPONSE", "1023"),
             ("PKV_TIMEOUT", "soon"),
+            ("PKV_HANG_LIMIT", "9s"),
             ("PKV_DIALECT", "french"),
             ("PKV_LOG", "loud"),
             ("PKV_REDIS_PORT", "0"),

@@ -59,7 +59,7 @@ use banner::{Banner, Engine};
 use config::{Config, ConfigError, ConnectionString, Mode};
 use data_dir::DataDir;
 use secret::Secret;
-use state::{State, StateReceiver};
+use state::{State, Status, StatusReceiver};
 use stop::Stop;
 use supervisor::{Settings, Stopped, Supervisor};
 use tokens::{Target, Tokens};
@@ -107,9 +107,9 @@ pub async fn run(config: Config, stop: Stop, started: Instant) -> anyhow::Result
             Ok(Stopped::Cleanly)
         }
         Backend::Bundled(bundled, tokens) => {
-            let state = bundled.supervisor.state();
-            let serving = Serving::start(listener, &config, tokens, Some(state.clone()), &stop);
-            let banner = announce(&bundled, state, address, started);
+            let status = bundled.supervisor.status();
+            let serving = Serving::start(listener, &config, tokens, Some(status.clone()), &stop);
+            let banner = announce(&bundled, status, address, started);
             let redis_stop = Stop::default();
             let supervise = async {
                 let lock = tokio::select! {
@@ -148,16 +148,16 @@ impl Serving {
         listener: TcpListener,
         config: &Config,
         tokens: Tokens,
-        state: Option<StateReceiver>,
+        status: Option<StatusReceiver>,
         stop: &Stop,
     ) -> Self {
-        let upstreams = Upstreams::new(tokens.targets(), state.clone(), config.timeout);
+        let upstreams = Upstreams::new(tokens.targets(), status.clone(), config.timeout);
         let upstreams = Arc::new(upstreams);
         let context = api::Context {
             tokens,
             dialect: dialect::Dialect::new(config.speaks_upstash),
             upstreams: upstreams.clone(),
-            state,
+            status,
             stop: stop.clone(),
             max_body: config.max_body,
             max_response: config.max_response,
@@ -246,6 +246,7 @@ fn bundled(config: &Config, stands_in_for: Option<&ConnectionString>) -> anyhow:
         database: redis.map_or(0, |redis| redis.db()),
         durability: config.bundled.durability,
         maxmemory: config.bundled.maxmemory.or_else(supervisor::default_maxmemory),
+        hang_limit: config.bundled.hang_limit,
     };
     let supervisor = Supervisor::new(settings.clone())?;
     let target = |name: &str, connection| Target {
@@ -288,19 +289,18 @@ async fn is_listening(address: SocketAddr) -> bool {
 /// Prints the banner once Redis is ready for the first time.
 fn announce(
     bundled: &Bundled,
-    mut state: StateReceiver,
+    mut status: StatusReceiver,
     address: SocketAddr,
     started: Instant,
 ) -> tokio::task::JoinHandle<()> {
     let settings = bundled.settings.clone();
     let token = bundled.generated_token.clone();
     tokio::spawn(async move {
-        // The guard on the state must not outlive this: printing may take as long as it likes.
-        let version =
-            match state.wait_for(|state| matches!(state, State::Ready { .. })).await.as_deref() {
-                Ok(State::Ready { version, .. }) => version.clone(),
-                _ => return,
-            };
+        // The guard on the status must not outlive this: printing may take as long as it likes.
+        let version = match status.wait_for(Status::is_ready).await.as_deref() {
+            Ok(Status { state: State::Ready { version, .. }, .. }) => version.clone(),
+            _ => return,
+        };
         say(&Banner {
             address,
             generated_token: token.as_ref(),

@@ -2,16 +2,20 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use tokio::sync::watch;
 
-/// The bundled server's state, published by the supervisor.
+/// The bundled server's state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum State {
     /// The process is being started.
     Starting,
     /// It runs and loads its data.
-    Loading,
+    Loading {
+        /// How much of it, in percent, if the server says so.
+        percent: Option<u8>,
+    },
     /// It answered PING. The epoch counts the starts, so that a connection to an older process is
     /// never used for a newer one.
     Ready {
@@ -22,21 +26,76 @@ pub enum State {
     },
     /// It ended and will be started again.
     Backoff,
+    /// It cannot load its data; the text says what is damaged and what to do. It is started again all
+    /// the same, since somebody may repair it.
+    Damaged(Arc<str>),
     /// pkv is stopping.
     Stopping,
 }
 
-impl fmt::Display for State {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Starting => "starting",
-            Self::Loading => "loading",
-            Self::Ready { .. } => "ready",
-            Self::Backoff => "restarting",
-            Self::Stopping => "stopping",
-        })
+/// The state, and how it came to it.
+#[derive(Debug, Clone)]
+pub struct Status {
+    /// What it is doing.
+    pub state: State,
+    /// Since when; progress in loading is no new state.
+    pub since: SystemTime,
+    /// Starts after the first one.
+    pub restarts: u64,
+    /// How it ended the last time, or why it did not start.
+    pub last_error: Option<Arc<str>>,
+}
+
+impl Status {
+    /// Before the first start.
+    pub fn new() -> Self {
+        Self { state: State::Starting, since: SystemTime::now(), restarts: 0, last_error: None }
+    }
+
+    /// Whether commands can be sent.
+    pub fn is_ready(&self) -> bool {
+        self.epoch().is_some()
+    }
+
+    /// Which process it is that commands can be sent to.
+    pub fn epoch(&self) -> Option<u64> {
+        match self.state {
+            State::Ready { epoch, .. } => Some(epoch),
+            _ => None,
+        }
     }
 }
 
-/// A view of the state that can be awaited.
-pub type StateReceiver = watch::Receiver<State>;
+impl Default for Status {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl State {
+    /// The name in `/ready` and in errors.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Loading { .. } => "loading",
+            Self::Ready { .. } => "ready",
+            Self::Backoff => "restarting",
+            Self::Damaged(_) => "damaged",
+            Self::Stopping => "stopping",
+        }
+    }
+}
+
+/// For an error's text: `Redis is …`.
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Loading { percent: Some(percent) } => write!(f, "loading ({percent} %)"),
+            Self::Damaged(what) => write!(f, "unable to load its data: {what}"),
+            state => f.write_str(state.name()),
+        }
+    }
+}
+
+/// A view of the status that can be awaited.
+pub type StatusReceiver = watch::Receiver<Status>;

@@ -47,7 +47,7 @@ impl Asked {
             engine,
             takes_scripts: context.upstreams.takes_scripts(&self.tenant).await?,
             only_reads: self.tenant.access.is_readonly(),
-            is_bundled: context.state.is_some(),
+            is_bundled: context.status.is_some(),
             key: self.tenant.access.key(),
         })
     }

@@ -11,11 +11,15 @@ use serde_json::json;
 
 use super::{Context, error};
 use crate::command::{Batch, Command};
-use crate::state::State;
+use crate::state::{State, Status};
 use crate::tokens::{Access, Tenant};
 
 /// Longest wait for the PING behind `/ready`: a probe wants an answer, whatever it is.
 const PROBE: Duration = Duration::from_secs(1);
+
+/// What `/ready` tells of INFO persistence.
+const TOLD: [&str; 4] =
+    ["aof_enabled", "aof_last_bgrewrite_status", "aof_last_write_status", "rdb_last_bgsave_status"];
 
 /// `GET /`: this is pkv.
 pub fn greet() -> Response<Body> {
@@ -35,30 +39,63 @@ pub async fn health() -> Response<Body> {
 /// `GET /ready`: Redis answers. In front of many, pkv is ready by itself: one Redis that is away
 /// must not take the others' gateway out of service.
 pub async fn ready(extract::State(context): extract::State<Arc<Context>>) -> Response<Body> {
-    match context.state.as_ref().map(|state| state.borrow().clone()) {
-        None if context.tokens.targets().len() > 1 => return ready_json("ready"),
-        None | Some(State::Ready { .. }) => {}
-        Some(state) => return not_ready_json(&state.to_string()),
-    }
-    match tokio::time::timeout(PROBE, ping(&context)).await {
-        Ok(true) => ready_json("ready"),
-        _ => not_ready_json("unreachable"),
+    let status = context.status.as_ref().map(|status| status.borrow().clone());
+    let mut report = status.as_ref().map_or_else(|| json!({}), history);
+    let fault = match &status {
+        None if context.tokens.targets().len() > 1 => None,
+        Some(status) if !status.is_ready() => Some((status.state.name(), status.state.to_string())),
+        _ => match tokio::time::timeout(PROBE, persistence(&context)).await {
+            Ok(Some(persistence)) => {
+                report["persistence"] = persistence;
+                None
+            }
+            _ => Some(("unreachable", "unreachable".into())),
+        },
+    };
+    match fault {
+        None => {
+            report["status"] = "ok".into();
+            report["state"] = "ready".into();
+            error::json(report.to_string())
+        }
+        Some((state, what)) => {
+            report["status"] = "error".into();
+            report["state"] = state.into();
+            report["error"] = format!("ERR Redis is not ready: it is {what}").into();
+            error::not_ready(report.to_string())
+        }
     }
 }
 
-async fn ping(context: &Context) -> bool {
-    let Some(command) = Command::new(vec![b"PING".to_vec()]) else { return false };
+/// What the supervisor knows of the bundled Redis.
+fn history(status: &Status) -> serde_json::Value {
+    let mut report = json!({
+        "since": humantime::format_rfc3339_seconds(status.since).to_string(),
+        "restarts": status.restarts,
+        "last_error": status.last_error.as_deref(),
+    });
+    match &status.state {
+        State::Loading { percent } => report["loaded_percent"] = (*percent).into(),
+        State::Ready { version, .. } => report["redis"] = version.as_ref().into(),
+        _ => {}
+    }
+    report
+}
+
+/// What Redis says of its files. An answer without any is an answer too: a server elsewhere may not
+/// tell pkv's user.
+async fn persistence(context: &Context) -> Option<serde_json::Value> {
+    let command = Command::new(vec![b"INFO".to_vec(), b"persistence".to_vec()])?;
     let batch = Batch { commands: vec![command], atomic: false };
     let anybody = Tenant { target: 0, access: Access::ReadOnly };
-    let replies = context.upstreams.execute(&anybody, &batch, false).await;
-    matches!(replies.as_deref(), Ok([Value::SimpleString(pong)]) if pong == "PONG")
-}
-
-fn ready_json(state: &str) -> Response<Body> {
-    error::json(json!({ "status": "ok", "state": state }).to_string())
-}
-
-fn not_ready_json(state: &str) -> Response<Body> {
-    let text = format!("ERR Redis is not ready: {state}");
-    error::not_ready(json!({ "error": text, "state": state }).to_string())
+    let reply =
+        context.upstreams.execute(&anybody, &batch, false).await.ok()?.into_iter().next()?;
+    let info = match reply {
+        Value::BulkString(info) => String::from_utf8_lossy(&info).into_owned(),
+        Value::ServerError(error) if error.code() == "LOADING" => return None,
+        _ => String::new(),
+    };
+    let told = info.lines().filter_map(|line| line.split_once(':'));
+    let told = told.filter(|(name, _)| TOLD.contains(name));
+    Some(told.map(|(name, value)| (name.to_owned(), json!(value))).collect())
 }

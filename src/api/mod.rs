@@ -26,7 +26,7 @@ use axum::middleware;
 use axum::routing::{any, get};
 
 use crate::dialect::Dialect;
-use crate::state::StateReceiver;
+use crate::state::StatusReceiver;
 use crate::stop::Stop;
 use crate::tokens::Tokens;
 use crate::upstream::Upstreams;
@@ -42,8 +42,8 @@ pub struct Context {
     pub dialect: Dialect,
     /// The way to Redis.
     pub upstreams: Arc<Upstreams>,
-    /// The bundled server's state, if there is one.
-    pub state: Option<StateReceiver>,
+    /// What the bundled server is doing, if there is one.
+    pub status: Option<StatusReceiver>,
     /// Streams end with it.
     pub stop: Stop,
     /// Largest request body, in bytes.

@@ -71,6 +71,11 @@ pub const VARIABLES: &[Variable] = &[
     ),
     variable("PKV_TIMEOUT", "30s", "longest wait for Redis's answer"),
     variable(
+        "PKV_HANG_LIMIT",
+        "60s",
+        "a bundled Redis that has not answered anybody for so long is ended and started again",
+    ),
+    variable(
         "PKV_DIALECT",
         "upstash",
         "redis: send commands as they are, even where Upstash takes them differently",

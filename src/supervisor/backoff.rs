@@ -13,7 +13,7 @@ const REAL_LIFE: Duration = Duration::from_secs(1);
 const FIRST: Duration = Duration::from_millis(250);
 
 /// The longest wait.
-const CAP: Duration = Duration::from_secs(15);
+pub const CAP: Duration = Duration::from_secs(15);
 
 /// Remembers the starts that failed in a row.
 #[derive(Debug, Default)]

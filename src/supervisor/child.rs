@@ -16,6 +16,7 @@ use tokio::process::Command;
 use tokio::task::JoinHandle;
 
 use super::logs::{self, Tail};
+use super::reaper::Own;
 
 /// Longest wait for what an ended Redis has written to be read.
 const LAST_WORDS: Duration = Duration::from_millis(500);
@@ -27,7 +28,17 @@ pub struct Child {
     pid: Pid,
     /// What it said last.
     pub tail: Arc<Tail>,
+    own: Own,
     readers: Vec<JoinHandle<()>>,
+}
+
+/// How it ended when it was told to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// In time.
+    ByItself(ExitStatus),
+    /// It did not, and was killed.
+    Killed(ExitStatus),
 }
 
 impl Child {
@@ -36,7 +47,12 @@ impl Child {
     ///
     /// Must be called on the main thread: the parent-death signal follows the thread that forked.
     #[allow(unsafe_code)]
-    pub fn spawn(server: &Path, conf: &Path, lock: BorrowedFd<'_>) -> anyhow::Result<Self> {
+    pub fn spawn(
+        server: &Path,
+        conf: &Path,
+        lock: BorrowedFd<'_>,
+        own: &Own,
+    ) -> anyhow::Result<Self> {
         let parent = nix::unistd::getpid();
         let lock = lock.as_raw_fd();
         let mut command = Command::new(server);
@@ -65,9 +81,13 @@ impl Child {
                 Ok(())
             });
         }
+        let mut unreaped = own.lock();
         let mut process =
             command.spawn().with_context(|| format!("starting {}", server.display()))?;
         let pid = process.id().ok_or_else(|| anyhow!("redis-server ended as it started"))?;
+        let pid = Pid::from_raw(pid.cast_signed());
+        *unreaped = Some(pid);
+        drop(unreaped);
         let tail = Arc::new(Tail::default());
         let mut readers = Vec::new();
         if let Some(output) = process.stdout.take() {
@@ -76,7 +96,7 @@ impl Child {
         if let Some(output) = process.stderr.take() {
             readers.push(tokio::spawn(logs::forward(output, tail.clone())));
         }
-        Ok(Self { process, pid: Pid::from_raw(pid.cast_signed()), tail, readers })
+        Ok(Self { process, pid, tail, own: own.clone(), readers })
     }
 
     /// The process id.
@@ -86,7 +106,10 @@ impl Child {
 
     /// Waits until it has ended.
     pub async fn wait(&mut self) -> anyhow::Result<ExitStatus> {
-        self.process.wait().await.context("waiting for redis-server")
+        let status = self.process.wait().await.context("waiting for redis-server")?;
+        // Its number may be an orphan's from now on.
+        *self.own.lock() = None;
+        Ok(status)
     }
 
     /// What it said last, once it has ended.
@@ -101,9 +124,16 @@ impl Child {
         self.tail.lines()
     }
 
-    /// Asks it to store everything and end.
-    pub fn terminate(&self) {
+    /// Asks it to store everything and end; kills it if it has not by `limit`.
+    pub async fn end_within(&mut self, limit: Duration) -> anyhow::Result<Ending> {
         self.signal(Signal::SIGTERM);
+        match tokio::time::timeout(limit, self.wait()).await {
+            Ok(status) => Ok(Ending::ByItself(status?)),
+            Err(_) => {
+                self.kill();
+                Ok(Ending::Killed(self.wait().await?))
+            }
+        }
     }
 
     /// Ends it at once.

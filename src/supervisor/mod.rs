@@ -9,30 +9,37 @@
 //! any of them ──stop──▶ Stopping: SIGTERM ▶ wait 5 s ▶ SIGKILL ▶ done
 //! ```
 //!
-//! Everybody else learns the state from a watch channel ([`State`]) and nothing else. Until Redis
+//! Everybody else learns what happens from a watch channel ([`Status`]) and nothing else. Until Redis
 //! has been ready once, three ends in a row are a broken setup, and an error with Redis's last
 //! lines; after that it is started again for ever, since a container that exits loses what an
-//! ephemeral disk holds.
+//! ephemeral disk holds. Data that cannot be loaded is neither: the files are left alone, `/ready`
+//! says what can be done, and every 15 s Redis may see whether somebody has done it. A Redis that
+//! does not answer for a minute is ended, and so started again.
 
 mod aof;
 mod backoff;
 mod child;
 mod conf;
+mod damage;
 mod logs;
 mod memory;
 mod readiness;
+mod reaper;
 mod runtime_dir;
 mod sync;
 mod users;
+mod watchdog;
 
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::process::ExitStatus;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use nix::sys::signal::Signal;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -42,10 +49,10 @@ use crate::command::acl;
 use crate::config::{ConnectionString, Durability};
 use crate::data_dir::{self, Lock};
 use crate::secret::Secret;
-use crate::state::State;
+use crate::state::{State, Status, StatusReceiver};
 use crate::stop::Stop;
 use backoff::Backoff;
-use child::Child;
+use child::{Child, Ending};
 use readiness::Probe;
 use runtime_dir::RuntimeDir;
 use users::Passwords;
@@ -85,6 +92,8 @@ pub struct Settings {
     pub durability: Durability,
     /// Bytes; `None`: no limit.
     pub maxmemory: Option<u64>,
+    /// Longest silence of a Redis that runs.
+    pub hang_limit: Duration,
 }
 
 /// How the stop went.
@@ -102,7 +111,9 @@ pub struct Supervisor {
     settings: Settings,
     runtime: RuntimeDir,
     passwords: Passwords,
-    state: watch::Sender<State>,
+    own: reaper::Own,
+    status: watch::Sender<Status>,
+    started: bool,
     lives: u64,
     ends_before_first_ready: u32,
     backoff: Backoff,
@@ -125,7 +136,9 @@ impl Supervisor {
             runtime: RuntimeDir::create(&settings.temp_dir, &settings.data_dir)?,
             settings,
             passwords: Passwords { supervisor: Secret::generate()?, callers: Secret::generate()? },
-            state: watch::Sender::new(State::Starting),
+            own: reaper::Own::default(),
+            status: watch::Sender::new(Status::new()),
+            started: false,
             lives: 0,
             ends_before_first_ready: 0,
             backoff: Backoff::default(),
@@ -133,9 +146,24 @@ impl Supervisor {
         })
     }
 
-    /// A view of the state.
-    pub fn state(&self) -> watch::Receiver<State> {
-        self.state.subscribe()
+    /// A view of the status.
+    pub fn status(&self) -> StatusReceiver {
+        self.status.subscribe()
+    }
+
+    fn set_state(&self, state: State) {
+        self.status.send_modify(|status| {
+            (status.state, status.since) = (state, SystemTime::now());
+        });
+    }
+
+    /// How the supervisor's own connections are made.
+    fn own_connection(&self) -> ConnectionString {
+        ConnectionString::unix(
+            self.runtime.socket(),
+            Some((users::SUPERVISOR, &self.passwords.supervisor)),
+            0,
+        )
     }
 
     /// How callers' connections are made.
@@ -163,6 +191,14 @@ impl Supervisor {
     /// Must be driven by the main thread (`block_on`), never by a spawned task: see
     /// [`Child::spawn`].
     pub async fn run(mut self, lock: Lock, stop: &Stop) -> anyhow::Result<Stopped> {
+        let orphans = reaper::reap_orphans(self.own.clone());
+        tokio::select! {
+            stopped = self.supervise(lock, stop) => stopped,
+            Err(error) = orphans => Err(error),
+        }
+    }
+
+    async fn supervise(&mut self, lock: Lock, stop: &Stop) -> anyhow::Result<Stopped> {
         let conf = self.configure(&lock)?;
         let mut phase = Phase::Start;
         loop {
@@ -190,8 +226,13 @@ impl Supervisor {
     }
 
     fn start(&mut self, conf: &Path, lock: &Lock) -> anyhow::Result<Phase> {
-        self.state.send_replace(State::Starting);
-        match Child::spawn(&self.settings.server, conf, lock.as_fd()) {
+        self.status.send_modify(|status| status.restarts += u64::from(self.started));
+        self.started = true;
+        self.set_state(State::Starting);
+        if let Some(what) = damage::before_start(&self.settings.data_dir) {
+            return Ok(self.damaged(what));
+        }
+        match Child::spawn(&self.settings.server, conf, lock.as_fd(), &self.own) {
             Ok(child) => {
                 info!(pid = child.pid(), server = %self.settings.server.display(), "Redis started");
                 Ok(Phase::Load(child))
@@ -201,17 +242,17 @@ impl Supervisor {
     }
 
     async fn load(&mut self, mut child: Child, stop: &Stop) -> anyhow::Result<Phase> {
-        let target = ConnectionString::unix(
-            self.runtime.socket(),
-            Some((users::SUPERVISOR, &self.passwords.supervisor)),
-            0,
-        );
-        let state = self.state.clone();
+        let target = self.own_connection();
         let tail = child.tail.clone();
         let ready = async {
-            let loading = || {
-                state.send_if_modified(|state| {
-                    std::mem::replace(state, State::Loading) != State::Loading
+            let loading = |percent| {
+                let now = State::Loading { percent };
+                self.status.send_if_modified(|status| {
+                    let was = std::mem::replace(&mut status.state, now.clone());
+                    if !matches!(was, State::Loading { .. }) {
+                        status.since = SystemTime::now();
+                    }
+                    was != now
                 });
             };
             let probe = Probe::until_ready(&target, loading).await;
@@ -233,14 +274,17 @@ impl Supervisor {
                 return self.ended(None, how, &child.last_words().await);
             }
             () = stop.requested() => return Ok(Phase::Stop(Some(child))),
+            () = watchdog::until_hung(&target, self.settings.hang_limit) => {
+                let how = self.end_hung(&mut child).await?;
+                return self.ended(None, how, &child.last_words().await);
+            }
             version = ready => version,
         };
         match version {
             Ok(version) => {
                 self.lives += 1;
                 info!(version, epoch = self.lives, "Redis is ready");
-                self.state
-                    .send_replace(State::Ready { epoch: self.lives, version: version.into() });
+                self.set_state(State::Ready { epoch: self.lives, version: version.into() });
                 Ok(Phase::Serve(child, Instant::now()))
             }
             Err(error) => {
@@ -259,14 +303,27 @@ impl Supervisor {
         stop: &Stop,
     ) -> anyhow::Result<Phase> {
         let syncs = self.settings.durability == Durability::EverySecond;
-        let status = loop {
+        let target = self.own_connection();
+        let mut hung = pin!(watchdog::until_hung(&target, self.settings.hang_limit));
+        let how = loop {
             tokio::select! {
-                status = child.wait() => break status?,
+                status = child.wait() => break describe(status?),
                 () = stop.requested() => return Ok(Phase::Stop(Some(child))),
+                () = &mut hung => break self.end_hung(&mut child).await?,
                 () = sync::every_second(&self.settings.data_dir), if syncs => {}
             }
         };
-        self.ended(Some(since.elapsed()), describe(status), &[])
+        self.ended(Some(since.elapsed()), how, &[])
+    }
+
+    /// Ends a Redis that does not answer; returns how that went.
+    async fn end_hung(&self, child: &mut Child) -> anyhow::Result<String> {
+        let silent_s = self.settings.hang_limit.as_secs();
+        error!(silent_s, "Redis does not answer: ending it, to start it again");
+        let status = match child.end_within(STOP).await? {
+            Ending::ByItself(status) | Ending::Killed(status) => status,
+        };
+        Ok(format!("did not answer for {silent_s} s, {}", describe(status)))
     }
 
     /// Redis is gone: how long until the next try, or no more of them. `tail` is what it said last,
@@ -277,7 +334,11 @@ impl Supervisor {
         how: String,
         tail: &[String],
     ) -> anyhow::Result<Phase> {
-        self.state.send_replace(State::Backoff);
+        if let Some(what) = damage::diagnose(tail, &self.settings.data_dir) {
+            return Ok(self.damaged(what));
+        }
+        self.set_state(State::Backoff);
+        self.status.send_modify(|status| status.last_error = Some(how.as_str().into()));
         if self.lives == 0 {
             self.ends_before_first_ready += 1;
             if self.ends_before_first_ready >= GIVE_UP {
@@ -287,13 +348,31 @@ impl Supervisor {
         }
         let wait = self.backoff.after(ready_for, jitter());
         let retry_in_ms = wait.as_millis() as u64;
-        if self.last_complaint.is_none_or(|last| last.elapsed() >= COMPLAIN) {
-            self.last_complaint = Some(Instant::now());
-            error!(how, retry_in_ms, "Redis ended");
-        } else {
-            debug!(how, retry_in_ms, "Redis ended again");
+        match self.may_complain() {
+            true => error!(how, retry_in_ms, "Redis ended"),
+            false => debug!(how, retry_in_ms, "Redis ended again"),
         }
         Ok(Phase::BackOff(wait))
+    }
+
+    /// The data cannot be loaded: waits for somebody to do something about it.
+    fn damaged(&mut self, what: String) -> Phase {
+        if self.may_complain() {
+            error!("Redis cannot load its data: {what}");
+        }
+        let what: Arc<str> = what.into();
+        self.status.send_modify(|status| status.last_error = Some(what.clone()));
+        self.set_state(State::Damaged(what));
+        Phase::BackOff(backoff::CAP)
+    }
+
+    /// Whether the last error in the log is old enough for another one.
+    fn may_complain(&mut self) -> bool {
+        let may = self.last_complaint.is_none_or(|last| last.elapsed() >= COMPLAIN);
+        if may {
+            self.last_complaint = Some(Instant::now());
+        }
+        may
     }
 
     async fn back_off(&mut self, wait: Duration, stop: &Stop) -> Phase {
@@ -304,24 +383,22 @@ impl Supervisor {
     }
 
     async fn stop(&mut self, child: Option<Child>) -> anyhow::Result<Stopped> {
-        self.state.send_replace(State::Stopping);
+        self.set_state(State::Stopping);
         let Some(mut child) = child else { return Ok(Stopped::Cleanly) };
-        child.terminate();
-        match tokio::time::timeout(STOP, child.wait()).await {
-            Ok(status) => {
-                let status = status?;
-                // Killed by the SIGTERM itself: it had not come so far as to handle it, or to have
-                // anything to store.
-                if status.success() || status.signal() == Some(Signal::SIGTERM as i32) {
-                    info!("Redis stored everything and ended");
-                    return Ok(Stopped::Cleanly);
-                }
+        match child.end_within(STOP).await? {
+            // Killed by the SIGTERM itself: it had not come so far as to handle it, or to have
+            // anything to store.
+            Ending::ByItself(status)
+                if status.success() || status.signal() == Some(Signal::SIGTERM as i32) =>
+            {
+                info!("Redis stored everything and ended");
+                return Ok(Stopped::Cleanly);
+            }
+            Ending::ByItself(status) => {
                 error!(how = describe(status), "Redis ended badly while stopping");
             }
-            Err(_) => {
+            Ending::Killed(_) => {
                 error!(waited_s = STOP.as_secs(), "Redis did not stop and was killed");
-                child.kill();
-                child.wait().await.context("after SIGKILL")?;
             }
         }
         Ok(Stopped::Badly)

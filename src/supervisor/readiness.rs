@@ -19,16 +19,26 @@ const ANSWER: Duration = Duration::from_secs(5);
 pub struct Probe(Link);
 
 impl Probe {
-    /// Returns once Redis answers PING with PONG; calls `loading` whenever it says that it loads.
-    /// Never returns for a Redis that never gets there: the caller watches the process beside it.
-    pub async fn until_ready(target: &ConnectionString, mut loading: impl FnMut()) -> Self {
+    /// Connects; `None` if that fails.
+    pub async fn open(target: &ConnectionString) -> Option<Self> {
+        Link::open(target).await.ok().map(Self)
+    }
+
+    /// Returns once Redis answers PING with PONG; calls `loading` whenever it says that it loads,
+    /// with how much it has, in percent. Never returns for a Redis that never gets there: the caller
+    /// watches the process beside it.
+    pub async fn until_ready(
+        target: &ConnectionString,
+        mut loading: impl FnMut(Option<u8>),
+    ) -> Self {
         loop {
-            if let Ok(link) = Link::open(target).await {
-                let probe = Self(link);
+            if let Some(probe) = Self::open(target).await {
                 loop {
                     match probe.call(&["PING"]).await {
                         Some(Value::SimpleString(pong)) if pong == "PONG" => return probe,
-                        Some(Value::ServerError(error)) if error.code() == "LOADING" => loading(),
+                        Some(Value::ServerError(error)) if error.code() == "LOADING" => {
+                            loading(probe.percent_loaded().await);
+                        }
                         Some(_) => {}
                         None => break,
                     }
@@ -37,6 +47,12 @@ impl Probe {
             }
             tokio::time::sleep(LOOK).await;
         }
+    }
+
+    /// Redis writes it as `12.34`.
+    async fn percent_loaded(&self) -> Option<u8> {
+        let percent = self.info("loading_loaded_perc").await?;
+        percent.parse::<f32>().ok().map(|percent| percent as u8)
     }
 
     /// A field of INFO, such as `redis_version`.

@@ -23,7 +23,7 @@ use redis::Value;
 
 use crate::command::{Batch, Command};
 use crate::engine::Engine;
-use crate::state::StateReceiver;
+use crate::state::StatusReceiver;
 use crate::tokens::{Access, Target, Tenant};
 
 pub use link::{Kind, Link};
@@ -61,10 +61,10 @@ pub struct Upstreams {
 }
 
 impl Upstreams {
-    /// `state` is that of the bundled server, if that is what all targets lead to; `timeout` is the
+    /// `status` is that of the bundled server, if that is what all targets lead to; `timeout` is the
     /// longest wait for an answer.
-    pub fn new(targets: &[Target], state: Option<StateReceiver>, timeout: Duration) -> Self {
-        let pool = |target: &Target| Arc::new(Pool::new(target.clone(), state.clone(), timeout));
+    pub fn new(targets: &[Target], status: Option<StatusReceiver>, timeout: Duration) -> Self {
+        let pool = |target: &Target| Arc::new(Pool::new(target.clone(), status.clone(), timeout));
         Self { pools: targets.iter().map(pool).collect(), users: UserPools::default() }
     }
 

@@ -21,7 +21,7 @@ use tracing::debug;
 use super::Fault;
 use super::queue::{Ended, Queue, Weigh};
 use crate::config::ConnectionString;
-use crate::state::{State, StateReceiver};
+use crate::state::{Status, StatusReceiver};
 use connection::{Connection, Wire};
 
 /// Longest wait for Redis to connect and to confirm.
@@ -97,11 +97,11 @@ pub struct Hub(mpsc::UnboundedSender<Order>);
 
 impl Hub {
     /// Starts the task; it connects when somebody joins.
-    pub fn start(target: ConnectionString, state: Option<StateReceiver>) -> Self {
+    pub fn start(target: ConnectionString, status: Option<StatusReceiver>) -> Self {
         let (orders, receiver) = mpsc::unbounded_channel();
         let task = Task {
             target,
-            state,
+            status,
             // Weak, so that the task ends when everybody else's handles are gone.
             hub: orders.downgrade(),
             connection: None,
@@ -135,7 +135,7 @@ fn closed() -> Fault {
 
 struct Task {
     target: ConnectionString,
-    state: Option<StateReceiver>,
+    status: Option<StatusReceiver>,
     hub: mpsc::WeakUnboundedSender<Order>,
     connection: Option<Connection<Wire>>,
     next_id: u64,
@@ -218,11 +218,11 @@ impl Task {
     /// Connects; those that were there before are told that Redis shows its commands again.
     async fn connect(&mut self) -> Result<(), Fault> {
         let target = &self.target;
-        let state = &mut self.state;
-        let is_bundled = state.is_some();
+        let status = &mut self.status;
+        let is_bundled = status.is_some();
         let connecting = async {
-            if let Some(state) = state {
-                let _ = state.wait_for(|state| matches!(state, State::Ready { .. })).await;
+            if let Some(status) = status {
+                let _ = status.wait_for(Status::is_ready).await;
             }
             connection::open(target, is_bundled).await
         };

@@ -18,7 +18,7 @@ use crate::command::{Batch, Command};
 use crate::config::ConnectionString;
 use crate::engine::Engine;
 use crate::rest_token::Login;
-use crate::state::{State, StateReceiver};
+use crate::state::{Status, StatusReceiver};
 use crate::tokens::Target;
 
 /// An unused pool closes after this, as SRH's does.
@@ -40,7 +40,7 @@ pub struct Pool {
     target: Target,
     /// Who connects, if not the user whom the target names.
     login: Option<Arc<Login>>,
-    state: Option<StateReceiver>,
+    status: Option<StatusReceiver>,
     timeout: Duration,
     slots: Vec<Slot>,
     next: AtomicUsize,
@@ -66,13 +66,13 @@ struct Slot {
 }
 
 impl Pool {
-    pub fn new(target: Target, state: Option<StateReceiver>, timeout: Duration) -> Self {
+    pub fn new(target: Target, status: Option<StatusReceiver>, timeout: Duration) -> Self {
         Self {
             slots: (0..target.max_connections).map(|_| Slot::default()).collect(),
             leases: Semaphore::new(target.max_connections),
             target,
             login: None,
-            state,
+            status,
             timeout,
             next: AtomicUsize::new(0),
             last_used: Mutex::new(Instant::now()),
@@ -86,21 +86,21 @@ impl Pool {
     /// A pool to the same server for an ACL user.
     pub fn as_user(&self, login: Arc<Login>) -> Self {
         let login = Some(login);
-        Self { login, ..Self::new(self.target.clone(), self.state.clone(), self.timeout) }
+        Self { login, ..Self::new(self.target.clone(), self.status.clone(), self.timeout) }
     }
 
     /// Subscribes; returns once Redis has confirmed every topic.
     pub async fn subscribe(&self, topics: Vec<Topic>) -> Result<Subscription, Fault> {
         self.check_login().await?;
         let is_acl_user = self.login.is_some();
-        let start = || push::Hub::start(self.connection(), self.state.clone(), is_acl_user);
+        let start = || push::Hub::start(self.connection(), self.status.clone(), is_acl_user);
         self.subscriptions.get_or_init(start).subscribe(topics).await
     }
 
     /// Monitors; returns once Redis has confirmed it.
     pub async fn monitor(&self) -> Result<Monitor, Fault> {
         self.check_login().await?;
-        let start = || monitor::Hub::start(self.connection(), self.state.clone());
+        let start = || monitor::Hub::start(self.connection(), self.status.clone());
         match self.monitors.get_or_init(start).join().await {
             // The caller's token is right; it is the connection string that is not.
             Err(Fault::Denied) if self.login.is_none() => Err(self.down("refuses the password")),
@@ -322,10 +322,9 @@ impl Pool {
 
     /// The epoch of the Redis that is ready now; an external one has only one.
     fn epoch(&self) -> Option<u64> {
-        let Some(state) = &self.state else { return Some(0) };
-        match &*state.borrow() {
-            State::Ready { epoch, .. } => Some(*epoch),
-            _ => None,
+        match &self.status {
+            Some(status) => status.borrow().epoch(),
+            None => Some(0),
         }
     }
 
@@ -335,8 +334,8 @@ impl Pool {
             if let Some(epoch) = self.epoch() {
                 return Ok(epoch);
             }
-            let Some(mut state) = self.state.clone() else { return Ok(0) };
-            let ready = state.wait_for(|state| matches!(state, State::Ready { .. }));
+            let Some(mut status) = self.status.clone() else { return Ok(0) };
+            let ready = status.wait_for(Status::is_ready);
             if !matches!(tokio::time::timeout_at(deadline, ready).await, Ok(Ok(_))) {
                 return Err(self.down("is not ready"));
             }
@@ -344,8 +343,8 @@ impl Pool {
     }
 
     fn down(&self, what: &str) -> Fault {
-        match &self.state {
-            Some(state) => Fault::Down(format!("Redis is {}", *state.borrow())),
+        match &self.status {
+            Some(status) => Fault::Down(format!("Redis is {}", status.borrow().state)),
             None => Fault::Down(format!("{:?} {what}", self.target.connection)),
         }
     }

@@ -19,7 +19,7 @@ use tracing::debug;
 use super::queue::{Ended, Queue, Weigh};
 use super::{Fault, wire};
 use crate::config::ConnectionString;
-use crate::state::{State, StateReceiver};
+use crate::state::{Status, StatusReceiver};
 
 /// Longest wait for Redis to connect or to confirm.
 const ANSWER: Duration = Duration::from_secs(2);
@@ -118,13 +118,13 @@ impl Hub {
     /// Redis does not take the password any more.
     pub fn start(
         target: ConnectionString,
-        state: Option<StateReceiver>,
+        status: Option<StatusReceiver>,
         is_acl_user: bool,
     ) -> Self {
         let (orders, receiver) = mpsc::unbounded_channel();
         let task = Task {
             target,
-            state,
+            status,
             is_acl_user,
             // Weak, so that the task ends when everybody else's handles are gone.
             hub: orders.downgrade(),
@@ -163,7 +163,7 @@ type Connection = (PubSubSink, PubSubStream);
 
 struct Task {
     target: ConnectionString,
-    state: Option<StateReceiver>,
+    status: Option<StatusReceiver>,
     is_acl_user: bool,
     hub: mpsc::WeakUnboundedSender<Order>,
     connection: Option<Connection>,
@@ -302,11 +302,11 @@ impl Task {
 
     async fn connect(&mut self) -> Result<Connection, Fault> {
         let target = &self.target;
-        let state = &mut self.state;
+        let status = &mut self.status;
         let is_acl_user = self.is_acl_user;
         let connecting = async {
-            if let Some(state) = state {
-                let _ = state.wait_for(|state| matches!(state, State::Ready { .. })).await;
+            if let Some(status) = status {
+                let _ = status.wait_for(Status::is_ready).await;
             }
             let info = target.info();
             let wire = wire::connect(info.addr())

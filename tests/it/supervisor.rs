@@ -1,6 +1,11 @@
 //! Crashes and stops under load: what was acknowledged is there, what could be answered was.
 
 mod crash;
+mod damaged;
+mod full_disk;
+mod hung;
 mod load;
+mod process;
+mod starting;
 mod stop;
 mod torn_file;

@@ -13,6 +13,8 @@ async fn greeting_and_probes_need_no_token() {
     assert_eq!(pkv.get("/health").await.status, 200);
     let ready = pkv.get("/ready").await;
     assert_eq!((ready.status, &ready.body["state"]), (200, &json!("ready")));
+    assert_eq!((&ready.body["restarts"], &ready.body["last_error"]), (&json!(0), &json!(null)));
+    assert_eq!(ready.body["persistence"]["aof_last_write_status"], "ok", "{}", ready.body);
     // A wrong token is no obstacle either: probes may send any.
     let request = pkv.request("GET", "/ready").bearer_auth("wrong");
     assert_eq!(pkv.send(request).await.unwrap().status, 200);

@@ -89,6 +89,9 @@ impl Pkv {
             let _ = process.kill();
             panic!("pkv did not get ready:\n{}", fs::read_to_string(dir.join("log")).unwrap());
         });
+        if vars.iter().all(|(name, _)| *name != "PKV_LOG") {
+            until_logged(&dir.join("log"));
+        }
         let value = |name: &str| {
             let line = banner.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
             line.unwrap_or_else(|| panic!("{name} is not in the banner:\n{banner}")).to_owned()
@@ -226,6 +229,16 @@ impl<'a> Bearer<'a> {
     /// `POST /` with one command.
     pub async fn run(&self, command: &Value) -> (u16, Value) {
         self.post("/", command).await
+    }
+}
+
+/// The log is written behind the banner's back: waits until it says what was so before the banner.
+fn until_logged(log: &Path) {
+    let deadline = Instant::now() + START;
+    let said = ["Redis is ready", "serving an external Redis", "serving external Redis"];
+    while !said.iter().any(|said| fs::read_to_string(log).unwrap().contains(said)) {
+        assert!(Instant::now() < deadline, "nothing in the log");
+        std::thread::sleep(Duration::from_millis(1));
     }
 }
 

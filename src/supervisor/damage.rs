@@ -1,0 +1,122 @@
+//! Data that Redis cannot load: what it says then, and what can be done.
+//!
+//! No number of starts helps, and nothing here repairs: a repair throws data away, which is for the
+//! data's owner to decide. A torn end is another thing (`aof`): that is what a crash leaves.
+
+use std::fs;
+use std::path::Path;
+
+/// What Redis says before it ends, and what it means. Seen on Redis 7.0, 8.0 and Valkey 9.
+const SAYINGS: [(&str, Damage); 7] = [
+    ("Can't handle RDB format version", Damage::Newer),
+    ("reading the append only file", Damage::AppendOnlyFile),
+    ("Invalid AOF manifest", Damage::Missing),
+    ("Unable to obtain the AOF file", Damage::Missing),
+    ("Wrong signature trying to load DB", Damage::Base),
+    ("Short read or OOM loading DB", Damage::Base),
+    ("Internal error in RDB reading", Damage::Base),
+];
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Damage {
+    /// Commands that make no sense.
+    AppendOnlyFile,
+    /// The file that holds what was there when the append-only file was begun.
+    Base,
+    /// A file that others refer to.
+    Missing,
+    /// A version to come.
+    Newer,
+}
+
+/// What is damaged and what to do, if Redis's last words say that it cannot load its data.
+pub fn diagnose(last_words: &[String], data_dir: &Path) -> Option<String> {
+    let (line, damage) = last_words.iter().find_map(|line| {
+        let (_, damage) = SAYINGS.iter().find(|(saying, _)| line.contains(saying))?;
+        Some((line, *damage))
+    })?;
+    // Without process, time and level.
+    let said = line.split_once(" # ").map_or(line.as_str(), |(_, said)| said);
+    let dir = data_dir.join("appendonlydir");
+    let manifest = dir.join("appendonly.aof.manifest");
+    let (manifest, dir) = (manifest.display(), dir.display());
+    let advice = match damage {
+        Damage::AppendOnlyFile => format!(
+            "back up {dir}, then cut the file before the damage with `redis-check-aof --fix \
+             {manifest}`: what was written after it is lost"
+        ),
+        Damage::Base => format!(
+            "`redis-check-rdb` tells what is wrong with the *.base.rdb in {dir}; bring that file back \
+             from a backup"
+        ),
+        Damage::Missing => format!(
+            "bring the files of {dir} back from a backup, all of one time; {manifest} lists them"
+        ),
+        Damage::Newer => format!(
+            "the files in {dir} were written by a newer Redis than this one: start pkv with that \
+             Redis (PKV_REDIS_SERVER) or a newer one"
+        ),
+    };
+    Some(format!("{said}. Nothing was changed. {advice}"))
+}
+
+/// What Redis would not notice: without its manifest it takes an append-only directory for a new one
+/// and begins an empty database beside the old files.
+pub fn before_start(data_dir: &Path) -> Option<String> {
+    let dir = data_dir.join("appendonlydir");
+    let manifest = dir.join("appendonly.aof.manifest");
+    let is_data = |name: &str| name.ends_with(".base.rdb") || name.ends_with(".incr.aof");
+    let orphan = fs::read_dir(&dir).ok()?.find_map(|entry| {
+        let name = entry.ok()?.file_name().into_string().ok()?;
+        is_data(&name).then_some(name)
+    })?;
+    (!manifest.exists()).then(|| {
+        format!(
+            "{} is missing, while {orphan} is there: without it Redis would begin an empty database. \
+             Nothing was changed. Bring it back from a backup, or move the directory away to begin anew",
+            manifest.display()
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn diagnosis(line: &str) -> Option<String> {
+        diagnose(&["1:M 1 Jan 2026 00:00:00.000 # before".into(), line.into()], Path::new("/data"))
+    }
+
+    #[test]
+    fn words_lead_to_advice() {
+        let prefix = "8:M 24 Nov 2026 06:03:54.370 # ";
+        for (said, advice) in [
+            (
+                "Bad file format reading the append only file appendonly.aof.2.incr.aof: make a backup",
+                "redis-check-aof --fix /data/appendonlydir/appendonly.aof.manifest",
+            ),
+            ("Internal error in RDB reading offset 0, function at rdb.c:419", "redis-check-rdb"),
+            ("Short read or OOM loading DB. Unrecoverable error, aborting now.", "*.base.rdb"),
+            ("Can't handle RDB format version 99", "newer Redis than this one"),
+            ("Unable to obtain the AOF file appendonly.aof.2.incr.aof length", "from a backup"),
+            ("Invalid AOF manifest file format", "appendonly.aof.manifest lists them"),
+        ] {
+            let text = diagnosis(&format!("{prefix}{said}")).unwrap();
+            assert!(text.starts_with(said) && text.contains(advice), "{text}");
+        }
+        assert_eq!(diagnosis("Fatal: the moon is full"), None);
+    }
+
+    #[test]
+    fn a_directory_without_its_manifest_is_not_taken_for_an_empty_one() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(before_start(dir.path()), None);
+        let files = dir.path().join("appendonlydir");
+        fs::create_dir(&files).unwrap();
+        assert_eq!(before_start(dir.path()), None);
+        fs::write(files.join("appendonly.aof.3.incr.aof"), "").unwrap();
+        assert!(before_start(dir.path()).unwrap().contains("appendonly.aof.3.incr.aof"));
+        fs::write(files.join("appendonly.aof.manifest"), "").unwrap();
+        assert_eq!(before_start(dir.path()), None);
+    }
+}
