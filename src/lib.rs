@@ -74,6 +74,10 @@ const PREDECESSOR: Duration = Duration::from_secs(3);
 /// Longest pause of a client that sends its request's body.
 const BODY_PAUSE: Duration = Duration::from_secs(30);
 
+/// Longest pause of a client that reads its answer, or its events. One on a slow line seems to pause
+/// as well: the kernel takes no more before a third of its buffer is free, a megabyte at the most.
+const READ_PAUSE: Duration = Duration::from_secs(120);
+
 /// The Redis that pkv starts itself, with everything that comes with it.
 struct Bundled {
     supervisor: Supervisor,
@@ -164,7 +168,7 @@ impl Serving {
             body_pause: BODY_PAUSE,
         };
         let router = api::router(Arc::new(context));
-        let server = tokio::spawn(api::serve(listener, router, stop.clone()));
+        let server = tokio::spawn(api::serve(listener, router, READ_PAUSE, stop.clone()));
         Self { server, upstreams }
     }
 

@@ -1,8 +1,8 @@
 //! Upstash's REST API over HTTP: routes, authentication, bodies in, JSON out.
 //!
 //! Promises: every answer that is not empty is JSON, RESP2 if asked for, or a stream of events; every answer carries
-//! CORS headers and a sync token, but for those to what is no HTTP; a request's body and each pause
-//! in it are bounded. Leaves to others: what Redis does.
+//! CORS headers and a sync token, but for those to what is no HTTP; a request's body, each pause
+//! in it and each pause of who reads the answer are bounded. Leaves to others: what Redis does.
 
 mod auth;
 mod body;

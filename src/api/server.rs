@@ -13,6 +13,7 @@ use hyper_util::service::TowerToHyperService;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
+use tokio_io_timeout::TimeoutStream;
 use tracing::{debug, warn};
 
 use crate::stop::Stop;
@@ -68,7 +69,10 @@ fn bind_to(address: SocketAddr) -> std::io::Result<TcpListener> {
 
 /// Serves until the stop is requested, then finishes what is being answered: for [`DRAIN`] at the
 /// longest, or until the stop is requested again.
-pub async fn serve(listener: TcpListener, router: Router, stop: Stop) {
+///
+/// A client that takes nothing of its answer for `read_pause` is cut off, or it would keep its
+/// connection for ever.
+pub async fn serve(listener: TcpListener, router: Router, read_pause: Duration, stop: Stop) {
     let connections = GracefulShutdown::new();
     let mut http = auto::Builder::new(TokioExecutor::new());
     http.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS);
@@ -96,7 +100,9 @@ pub async fn serve(listener: TcpListener, router: Router, stop: Stop) {
                         },
                         () = stop.requested() => return,
                     }
-                    let io = TokioIo::new(without_delay(stream));
+                    let mut stream = TimeoutStream::new(without_delay(stream));
+                    stream.set_write_timeout(Some(read_pause));
+                    let io = TokioIo::new(Box::pin(stream));
                     let connection = http.serve_connection(io, service).into_owned();
                     if let Err(error) = watcher.watch(connection).await {
                         debug!(%error, "connection ended");
@@ -121,4 +127,50 @@ pub async fn serve(listener: TcpListener, router: Router, stop: Stop) {
 fn without_delay(stream: TcpStream) -> TcpStream {
     let _ = stream.set_nodelay(true);
     stream
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::future::ready;
+    use std::sync::{Arc, Mutex};
+
+    use axum::body::{Body, Bytes};
+    use futures_util::stream;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::sync::oneshot::{self, error::TryRecvError};
+
+    use super::*;
+
+    /// Longer than anything here takes.
+    const LIMIT: Duration = Duration::from_secs(10);
+
+    #[tokio::test]
+    async fn a_client_that_does_not_read_is_cut_off() {
+        let (alive, mut dropped) = oneshot::channel::<Infallible>();
+        let alive = Arc::new(Mutex::new(Some(alive)));
+        let endless = async move || {
+            let piece = Ok::<_, Infallible>(Bytes::from_static(&[b'x'; 1 << 16]));
+            let alive = alive.lock().unwrap().take();
+            Body::from_stream(stream::unfold(alive, move |alive| {
+                ready(Some((piece.clone(), alive)))
+            }))
+        };
+        let listener = listen(Some(Ipv4Addr::LOCALHOST.into()), 0).unwrap();
+        let address = listener.local_addr().unwrap();
+        let router = Router::new().fallback(endless);
+        let stop = Stop::default();
+        let pause = Duration::from_secs(1);
+        let server = tokio::spawn(serve(listener, router, pause, stop.clone()));
+        let mut client = TcpStream::connect(address).await.unwrap();
+        client.write_all(b"GET / HTTP/1.1\r\nHost: pkv\r\n\r\n").await.unwrap();
+        // For as long as it reads, all is well.
+        client.read_exact(&mut vec![0; 64 << 20]).await.unwrap();
+        assert_eq!(dropped.try_recv(), Err(TryRecvError::Empty));
+        assert!(timeout(LIMIT, dropped).await.unwrap().is_err());
+        // It still gets what was on its way, and then the end.
+        timeout(LIMIT, client.read_to_end(&mut Vec::new())).await.unwrap().unwrap();
+        stop.request();
+        server.await.unwrap();
+    }
 }

@@ -4,7 +4,7 @@
 //! and `false`, `null` and nested values are refused: Upstash's rules and texts
 //! (<https://upstash.com/docs/redis/features/restapi>).
 
-use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
+use serde::de::{Deserializer, Error, IgnoredAny, SeqAccess, Unexpected, Visitor};
 use serde_json::value::RawValue;
 
 use super::{Command, ParseError};
@@ -92,6 +92,10 @@ impl<'de> serde::Deserialize<'de> for Line {
             fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
                 f.write_str("a command as a JSON array, such as [\"GET\",\"key\"]")
             }
+            /// Says what it is, unlike the default, which quotes it: it may be a secret, or megabytes.
+            fn visit_str<E: Error>(self, _: &str) -> Result<Line, E> {
+                Err(E::invalid_type(Unexpected::Other("string"), &self))
+            }
             fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<Line, A::Error> {
                 let mut words = Vec::new();
                 while let Some(element) = array.next_element::<&RawValue>()? {
@@ -107,7 +111,8 @@ impl<'de> serde::Deserialize<'de> for Line {
                 Ok(Line(Ok(words)))
             }
         }
-        deserializer.deserialize_seq(LineVisitor)
+        // Not `deserialize_seq`, which would refuse a string by itself.
+        deserializer.deserialize_any(LineVisitor)
     }
 }
 
@@ -248,7 +253,9 @@ mod tests {
         assert_eq!(error("{}"), "expected JSON array");
         assert_eq!(error(""), "EOF");
         assert_eq!(error(r#"[["SET","a",null]]"#), "ERR null args are not supported");
-        assert!(error(r#"["SET","a",1]"#).contains("a command as a JSON array"));
+        let text = error(r#"["s3cret","a",1]"#);
+        assert!(text.contains("a command as a JSON array"), "{text}");
+        assert!(!text.contains("s3cret"), "{text}");
     }
 
     proptest! {

@@ -10,7 +10,7 @@ use socket2::SockRef;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 
-use crate::support::{Pkv, eventually, result};
+use crate::support::{Pkv, eventually, items, result};
 
 /// Longest wait for a piece of a stream.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -95,6 +95,28 @@ async fn the_bytes_are_upstashs() {
     publish(&pkv, "a/b", "2").await;
     let messages = both.until("a/b,2\n\n").await;
     assert_eq!(messages, "data: message,c,1\n\ndata: message,a/b,2\n\n");
+}
+
+#[tokio::test]
+async fn what_one_request_publishes_is_not_too_much_for_redis() {
+    let pkv = Pkv::start();
+    // Nearly as much as a body may have; and less than may wait for one reader, but twice that for Redis.
+    let message = "x".repeat(9 << 20);
+    let many = vec![json!(["PUBLISH", "large", &message[..100_000]]); 60];
+    let mut by_name = Stream::open(&pkv, "/subscribe/large").await;
+    by_name.until("data: subscribe,large,1\n\n").await;
+    let mut by_pattern = Stream::open(&pkv, "/psubscribe/*").await;
+    by_pattern.until("data: psubscribe,*,1\n\n").await;
+    assert_eq!(publish(&pkv, "large", &message).await, 2);
+    assert_eq!(by_name.until("\n\n").await, format!("data: message,large,{message}\n\n"));
+    assert_eq!(by_pattern.until("\n\n").await, format!("data: pmessage,*,large,{message}\n\n"));
+    items(pkv.post("/multi-exec", json!(many)).await.unwrap());
+    publish(&pkv, "large", "last").await;
+    for (stream, name) in [(&mut by_name, "large"), (&mut by_pattern, "*,large")] {
+        let text = stream.until(&format!("{name},last\n\n")).await;
+        let lengths: Vec<_> = text.lines().map(str::len).filter(|length| *length > 0).collect();
+        assert_eq!(lengths.len(), many.len() + 1, "{lengths:?}");
+    }
 }
 
 #[tokio::test]
