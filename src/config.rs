@@ -295,7 +295,10 @@ fn bundled(vars: &Vars) -> Result<Bundled, ConfigError> {
         })?,
         hang_limit: vars
             .parse("PKV_HANG_LIMIT", "60s", |text| match units::parse_duration(text)? {
-                limit if limit < Duration::from_secs(1) => Err(format!("{text:?} is less than 1s")),
+                // A script may keep Redis from answering for five seconds before it says BUSY.
+                limit if limit < Duration::from_secs(10) => {
+                    Err(format!("{text:?} is less than 10s"))
+                }
                 limit => Ok(limit),
             })?
             // A fork of a large memory stands still for seconds: no hang yet.
