@@ -14,18 +14,18 @@ export const DEADLINE = 30_000;
 
 export const token = "token-of-the-sdk-tests";
 
-/** Where the file's pkv serves; known in tests and hooks. */
-export let url;
+/** Where the file's pkv serves, and its process; known in tests and hooks. */
+export let url, pid;
 
 // Started by a hook, not while the file is loaded: when loading fails, node ends without a chance
 // to end pkv.
 let stop;
-before(async () => ({ url, stop } = await start()));
+before(async () => ({ url, pid, stop } = await start()));
 after(() => stop?.());
 
 /**
- * Starts a pkv with an empty database: its URL, and what ends it as an operator would and checks
- * that it ends well.
+ * Starts a pkv with an empty database: its URL, its process, and what ends it as an operator would
+ * and checks that it ends well.
  */
 export async function start() {
   const directory = await mkdtemp(join(tmpdir(), "pkv-js-"));
@@ -85,7 +85,7 @@ export async function start() {
       await discard();
     }
   };
-  return { url: /^UPSTASH_REDIS_REST_URL=(.+)$/m.exec(output.banner)[1], stop };
+  return { url: /^UPSTASH_REDIS_REST_URL=(.+)$/m.exec(output.banner)[1], pid: pkv.pid, stop };
 }
 
 const said = ({ banner, log }) => banner + log;
