@@ -69,7 +69,8 @@ impl Pair {
         let mut resp = Resp2Connection::open(self.reference.port).await;
         for command in ["FLUSHALL", "SCRIPT FLUSH", "FUNCTION FLUSH"] {
             let words: Vec<_> = command.split(' ').map(str::to_owned).collect();
-            assert_eq!(self.pkv.run(words.clone().into()).await.status, 200, "{command}");
+            let reply = self.pkv.run(words.clone().into()).await;
+            assert_eq!(reply.status, 200, "{command}: {}", reply.body);
             let words: Vec<_> = words.into_iter().map(String::into_bytes).collect();
             assert_eq!(resp.ask(&words).await, Resp::Status(b"OK".to_vec()), "{command}");
         }
