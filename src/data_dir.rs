@@ -123,11 +123,14 @@ impl DataDir {
     }
 }
 
-/// A file's text; empty if there is no such file.
+/// A file's text; empty if there is no such file. What is no text becomes U+FFFD.
 pub fn read_if_there(path: &Path) -> anyhow::Result<String> {
-    match fs::read_to_string(path) {
+    match fs::read(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(String::new()),
-        text => text.with_context(|| format!("reading {}", path.display())),
+        bytes => Ok(String::from_utf8_lossy(
+            &bytes.with_context(|| format!("reading {}", path.display()))?,
+        )
+        .into_owned()),
     }
 }
 

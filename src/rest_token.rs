@@ -4,6 +4,9 @@
 //! token. So nothing has to be stored: it survives a restart, Redis itself says whether name and
 //! password still hold, and only what was signed here is ever tried there. Changing the full-access
 //! token ends all tokens that its bearers have made.
+//!
+//! Whoever has such a token can check guesses of the full-access token against it, at his leisure. So
+//! one that is short enough to be guessed signs none.
 
 use std::fmt;
 
@@ -36,7 +39,11 @@ pub struct Login {
     pub password: Secret,
 }
 
-/// Which key signed a token; tells nothing of the key.
+/// Full-access tokens shorter than this, in bytes, sign nothing: 20 random hexadecimal digits are 80
+/// bits, beyond anybody's guessing.
+const LEAST_TO_SIGN: usize = 20;
+
+/// Which key signed a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct KeyName([u8; Self::BYTES]);
 
@@ -59,6 +66,7 @@ impl KeyName {
 pub struct Key {
     name: KeyName,
     secret: [u8; 32],
+    is_strong: bool,
 }
 
 impl Key {
@@ -68,7 +76,7 @@ impl Key {
         let secret = hmac(full_access_token.as_bytes(), &[b"pkv: the REST tokens' key"]);
         let mut short = [0; KeyName::BYTES];
         short.copy_from_slice(&name[..KeyName::BYTES]);
-        Self { name: KeyName(short), secret }
+        Self { name: KeyName(short), secret, is_strong: full_access_token.len() >= LEAST_TO_SIGN }
     }
 
     /// What its tokens call it.
@@ -76,25 +84,27 @@ impl Key {
         self.name
     }
 
-    /// The token of this user; `None` if name or password is too long for one.
-    pub fn sign(&self, login: &Login) -> Option<String> {
-        let (user, password) = (login.user.as_bytes(), login.password.reveal().as_bytes());
-        let length = u8::try_from(user.len()).ok()?;
-        if password.len() > LONGEST_PASSWORD {
-            return None;
+    /// The token of this user, or why there is none.
+    pub fn sign(&self, login: &Login) -> Result<String, String> {
+        if !self.is_strong {
+            return Err(format!(
+                "the token that you use (SRH_TOKEN) is too short to sign others with: take one of \
+                 {LEAST_TO_SIGN} random characters or more"
+            ));
         }
+        let (user, password) = (login.user.as_bytes(), login.password.reveal().as_bytes());
+        let (Ok(length), 0..=LONGEST_PASSWORD) = (u8::try_from(user.len()), password.len()) else {
+            return Err("the user's name or password is too long".into());
+        };
         let signature = self.signature(&[&[length], user, password]);
-        Some(
-            URL_SAFE_NO_PAD.encode(
-                [&[VERSION][..], &self.name.0, &signature, &[length], user, password].concat(),
-            ),
-        )
+        let parts = [&[VERSION][..], &self.name.0, &signature, &[length], user, password];
+        Ok(URL_SAFE_NO_PAD.encode(parts.concat()))
     }
 
     /// Whose token this is; `None` if it was not signed with this key.
     pub fn login(&self, token: &[u8]) -> Option<Login> {
         let bytes = decode(token)?;
-        if KeyName::within(&bytes) != Some(self.name) {
+        if !self.is_strong || KeyName::within(&bytes) != Some(self.name) {
             return None;
         }
         let signature = bytes.get(SIGNATURE..SIGNATURE + SIGNATURE_BYTES)?;
@@ -156,7 +166,7 @@ mod tests {
 
     #[test]
     fn a_token_says_whose_it_is() {
-        let key = Key::new("full");
+        let key = Key::new("a-full-access-token-of-a-test");
         for (user, password) in
             [("app", "s3cret"), ("é", ""), (&"u".repeat(255), &"p".repeat(2048))]
         {
@@ -167,15 +177,18 @@ mod tests {
                 token.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
             );
         }
-        assert_eq!(key.sign(&login(&"u".repeat(256), "p")), None);
-        assert_eq!(key.sign(&login("u", &"p".repeat(2049))), None);
+        assert!(key.sign(&login(&"u".repeat(256), "p")).is_err());
+        assert!(key.sign(&login("u", &"p".repeat(2049))).is_err());
     }
 
     #[test]
     fn nobody_else_can_make_one() {
-        let key = Key::new("full");
+        let key = Key::new("a-full-access-token-of-a-test");
         let token = key.sign(&login("app", "s3cret")).unwrap();
-        assert_eq!(Key::new("other").login(token.as_bytes()), None);
+        let other = Key::new("another-full-access-token");
+        assert_eq!(other.login(token.as_bytes()), None);
+        let short = Key::new("nineteen-characters");
+        assert!(short.sign(&login("app", "s3cret")).unwrap_err().contains("too short"));
         let bytes = URL_SAFE_NO_PAD.decode(&token).unwrap();
         for at in 0..bytes.len() {
             let mut forged = bytes.clone();
@@ -193,6 +206,6 @@ mod tests {
 
     #[test]
     fn a_key_is_not_shown() {
-        assert_eq!(format!("{:?}", Key::new("full")), "***");
+        assert_eq!(format!("{:?}", Key::new("a-full-access-token-of-a-test")), "***");
     }
 }

@@ -286,15 +286,18 @@ mod tests {
     fn a_token_that_a_bearer_of_full_access_has_signed_leads_where_his_does() {
         let text = r#"{
             "a": {"srh_id": "x", "connection_string": "redis://h"},
-            "b": {"srh_id": "y", "connection_string": "redis://i", "readonly_token": "c"}
+            "b-long-enough-to-sign": {
+                "srh_id": "y", "connection_string": "redis://i",
+                "readonly_token": "c-long-enough-to-sign"
+            }
         }"#;
         let tokens = Tokens::parse(text).unwrap();
         let login = Login { user: "app".into(), password: Secret::new("s3cret") };
         let signed = |by: &str| Key::new(by).sign(&login).unwrap();
-        let tenant = tokens.tenant(signed("b").as_bytes()).unwrap();
-        assert_eq!(tenant.target, tokens.tenant(b"b").unwrap().target);
+        let tenant = tokens.tenant(signed("b-long-enough-to-sign").as_bytes()).unwrap();
+        assert_eq!(tenant.target, tokens.tenant(b"b-long-enough-to-sign").unwrap().target);
         assert_eq!(tenant.access, Access::User(Arc::new(login.clone())));
-        for stranger in ["c", "d"] {
+        for stranger in ["c-long-enough-to-sign", "d-long-enough-to-sign"] {
             assert_eq!(tokens.tenant(signed(stranger).as_bytes()), Err(Denied::Unknown));
         }
     }

@@ -17,7 +17,7 @@ use crate::command::{Batch, Command, path};
 use crate::dialect::{Answer as Translation, Listener, Reply};
 use crate::engine::Engine;
 use crate::reply;
-use crate::tokens::{Access, Tenant};
+use crate::tokens::Tenant;
 
 type Answer = Result<Response<Body>, ApiError>;
 
@@ -29,12 +29,9 @@ struct Asked {
 }
 
 impl Asked {
-    /// Who pkv is to the Redis that is asked.
-    fn own_user<'a>(&'a self, context: &'a Context) -> &'a str {
-        match &self.tenant.access {
-            Access::User(login) => &login.user,
-            _ => context.tokens.targets()[self.tenant.target].connection.user(),
-        }
+    /// Who pkv itself is to the Redis that is asked.
+    fn own_user<'a>(&self, context: &'a Context) -> &'a str {
+        context.tokens.targets()[self.tenant.target].connection.user()
     }
 
     /// Whom the commands are for.

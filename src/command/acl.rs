@@ -14,7 +14,9 @@ pub const READONLY: &str = "default_ro";
 
 /// What nobody may do whom a caller makes, as rules that come after all others. Without them a user
 /// could be given more than whoever makes him has: control over the server, also from inside a script.
-pub const LIMITS: [&str; 8] = [
+pub const LIMITS: [&str; 9] = [
+    // A forged value, given to RESTORE, could crash the server.
+    "sanitize-payload",
     "-@admin",
     "-migrate",
     "-swapdb",

@@ -56,6 +56,12 @@ impl Command {
     }
 }
 
+/// Whether Redis takes `word` for `name`: in any case, and up to a NUL, since it reads both as C does.
+pub fn is_word(word: &[u8], name: &[u8]) -> bool {
+    let end = memchr::memchr(0, word).unwrap_or(word.len());
+    word[..end].eq_ignore_ascii_case(name)
+}
+
 /// The name alone: arguments are data, and data stays out of logs.
 impl fmt::Debug for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -5,10 +5,16 @@
 //! REPLY …) would change it for every other caller, and one that answers with more or fewer replies
 //! than one (SUBSCRIBE, MONITOR …) would hand later replies to the wrong callers.
 
-use super::{Command, acl};
+use super::{Command, acl, is_word};
 
 /// The one parameter that callers may set, as at Upstash (docs, "CONFIG SET").
-pub const NOTIFICATIONS: &[u8] = b"notify-keyspace-events";
+pub const NOTIFICATIONS: &str = "notify-keyspace-events";
+
+/// Commands whose sub-commands have entries of their own in Redis's table.
+pub const CONTAINERS: [&str; 15] = [
+    "acl", "client", "cluster", "command", "config", "function", "latency", "memory", "module",
+    "object", "pubsub", "script", "slowlog", "xgroup", "xinfo",
+];
 
 /// What to do with a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +61,9 @@ pub fn of(command: &Command, own_user: &str) -> Policy {
     // last command if they are the same up to a NUL (`GET\0` after GET), and a sub-command's name is
     // written `client|setinfo`, which is how this connection began.
     if memchr::memchr2(0, b'|', command.name()).is_some() {
+        return Policy::Refuse(not_available(&command.display_name()));
+    }
+    if hides_subcommand(command) {
         return Policy::Refuse(not_available(&command.display_name()));
     }
     // No listed name is longer, and a name is caller's data of any length.
@@ -174,10 +183,19 @@ fn change_of_users(command: &Command, own_user: &str) -> Policy {
     }
 }
 
+/// A sub-command with a NUL in it, which Redis takes for the one that ends there, if both happen to
+/// lie in the same place of its table. No command is called so.
+fn hides_subcommand(command: &Command) -> bool {
+    let is_container = |name: &&str| command.name().eq_ignore_ascii_case(name.as_bytes());
+    let subcommand = command.arguments().first();
+    subcommand.is_some_and(|word| memchr::memchr(0, word).is_some())
+        && CONTAINERS.iter().any(is_container)
+}
+
 /// `CONFIG SET name value…`; the text is Redis's own for a name that it does not know.
 fn set_configuration(command: &Command) -> Policy {
     let mut names = command.arguments()[1..].iter().step_by(2);
-    match names.find(|name| !name.eq_ignore_ascii_case(NOTIFICATIONS)) {
+    match names.find(|name| !name.eq_ignore_ascii_case(NOTIFICATIONS.as_bytes())) {
         Some(name) => Policy::Refuse(format!(
             "ERR Unknown option or number of arguments for CONFIG SET - '{}'",
             String::from_utf8_lossy(name)
@@ -199,11 +217,11 @@ fn blocking(command: &Command) -> Policy {
 fn has_block_option(command: &Command) -> bool {
     let mut words = command.arguments().iter();
     while let Some(word) = words.next() {
-        match word.to_ascii_uppercase().as_slice() {
-            b"BLOCK" => return true,
-            b"STREAMS" => return false,
-            b"GROUP" => drop((words.next(), words.next())),
-            b"COUNT" => drop(words.next()),
+        match word {
+            word if is_word(word, b"BLOCK") => return true,
+            word if is_word(word, b"STREAMS") => return false,
+            word if is_word(word, b"GROUP") => drop((words.next(), words.next())),
+            word if is_word(word, b"COUNT") => drop(words.next()),
             _ => {}
         }
     }
@@ -214,13 +232,10 @@ fn has_block_option(command: &Command) -> bool {
 /// digest has not 16 digits. It reads an option's name up to a NUL.
 fn is_answered_twice(command: &Command) -> bool {
     let options = command.arguments().get(2..).unwrap_or_default();
-    let is = |word: &[u8], name: &[u8]| {
-        word.split(|byte| *byte == 0).next().is_some_and(|word| word.eq_ignore_ascii_case(name))
-    };
     let is_malformed = |pair: &[Vec<u8>]| {
-        (is(&pair[0], b"IFDEQ") || is(&pair[0], b"IFDNE")) && pair[1].len() != 16
+        (is_word(&pair[0], b"IFDEQ") || is_word(&pair[0], b"IFDNE")) && pair[1].len() != 16
     };
-    options.windows(2).any(is_malformed) && options.iter().any(|word| is(word, b"GET"))
+    options.windows(2).any(is_malformed) && options.iter().any(|word| is_word(word, b"GET"))
 }
 
 #[cfg(test)]
@@ -275,6 +290,10 @@ mod tests {
         refused("SELECT\0 1", "not available: 'SELECT\0'");
         refused(&format!("get{}\0 k", "x".repeat(100)), "not available: 'GETXX");
         assert_eq!(policy("ECHO a|b\0"), Policy::Share);
+        for line in ["CONFIG SET\0z save x", "acl setuser\0 bob", "SCRIPT DEBUG\0au SYNC"] {
+            refused(line, "Command is not available: '");
+        }
+        refused("XREAD BLOCK\0 3000 STREAMS s $", "would block");
     }
 
     #[test]

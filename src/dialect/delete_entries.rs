@@ -13,9 +13,10 @@ pub(super) const SINCE: Since = Since { redis: Some((8, 2)), valkey: None };
 const LUA: &str = "\
 local key, strategy, group = KEYS[1], ARGV[1], ARGV[2]
 local ids = {unpack(ARGV, 3)}
-for _, id in ipairs(ids) do
+for at, id in ipairs(ids) do
   local entry = redis.pcall('XRANGE', key, id, id)
   if entry.err then return entry end
+  if not string.find(id, '-', 1, true) then ids[at] = id .. '-0' end
 end
 local groups = {}
 if redis.call('EXISTS', key) == 1 then groups = redis.call('XINFO', 'GROUPS', key) end

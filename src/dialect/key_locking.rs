@@ -137,7 +137,7 @@ pub(super) fn with_flags(value: Value) -> Value {
 }
 
 fn digest(script: &[u8]) -> Sha1Hex {
-    Sha1::digest(script).iter().map(|byte| format!("{byte:02x}")).collect()
+    base16ct::lower::encode_string(&Sha1::digest(script))
 }
 
 #[cfg(test)]

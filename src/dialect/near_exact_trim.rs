@@ -21,7 +21,7 @@ if #ARGV > 2 + options then
   if not added or added.err then return added end
 end
 local length = redis.pcall('XLEN', KEYS[1])
-if type(length) == 'table' then return length end
+if type(length) == 'table' then return added or length end
 local trimmed = 0
 if length - most >= 100 then trimmed = redis.pcall(unpack(trim)) end
 return added or trimmed";
@@ -43,7 +43,7 @@ pub(super) fn rewrite(command: Command) -> Translation {
     if about != b"~" || has_limit(rest) {
         return command.into();
     }
-    let is_number = threshold.iter().all(u8::is_ascii_digit) && threshold.len() < 16;
+    let is_number = (1..16).contains(&threshold.len()) && threshold.iter().all(u8::is_ascii_digit);
     let is_short = command.words().len() <= MOST_WORDS;
     match strategy.to_ascii_uppercase().as_slice() {
         b"MAXLEN" if is_number && is_short => scripted(&command, at).unwrap_or(command.into()),

@@ -21,7 +21,7 @@ pub(super) fn rewrite(command: Command, is_bundled: bool) -> Translation {
 /// Of alternating names and values the one pair.
 fn alone(parameters: Value) -> Value {
     let Value::Array(parameters) = parameters else { return parameters };
-    let is_it = |name: &Value| matches!(name, Value::BulkString(name) if name.eq_ignore_ascii_case(NOTIFICATIONS));
+    let is_it = |name: &Value| matches!(name, Value::BulkString(name) if name.eq_ignore_ascii_case(NOTIFICATIONS.as_bytes()));
     let kept = parameters.chunks_exact(2).filter(|pair| is_it(&pair[0])).flatten();
     Value::Array(kept.cloned().collect())
 }

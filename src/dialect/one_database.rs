@@ -2,12 +2,12 @@
 //! the caller's token leads to, it is that one; another one belongs to somebody else.
 
 use super::Translation;
-use crate::command::Command;
+use crate::command::{Command, is_word};
 
 /// Takes `DB 0` out, refuses another number, and leaves what is malformed to Redis.
 pub(super) fn rewrite(command: Command) -> Result<Command, Translation> {
     let options = command.words().get(3..).unwrap_or_default();
-    let Some(at) = options.iter().position(|word| word.eq_ignore_ascii_case(b"DB")) else {
+    let Some(at) = options.iter().position(|word| is_word(word, b"DB")) else {
         return Ok(command);
     };
     let Some(number) = options.get(at + 1) else { return Ok(command) };

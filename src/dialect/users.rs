@@ -34,13 +34,20 @@ pub(super) struct Grant {
 
 pub(super) fn rewrite(command: Command, listener: Listener<'_>) -> Translation {
     let [subcommand, arguments @ ..] = command.arguments() else { return command.into() };
+    let is_pkvs = |name: &[u8]| listener.is_bundled && acl::is_own(name);
     let subcommand = subcommand.to_ascii_uppercase();
     let result = match (subcommand.as_slice(), listener.key) {
-        (b"GENTOKEN" | b"RESTTOKEN", None) => Err(error_words::no_permission("acl")),
+        // Whatever the user may do in Redis: an ACL user of a server elsewhere may be an administrator.
+        (b"GENTOKEN" | b"RESTTOKEN" | b"SETUSER" | b"DELUSER", None) => {
+            Err(error_words::no_permission("acl"))
+        }
+        (_, None) => Ok(command.into()),
+        (b"GENTOKEN" | b"RESTTOKEN", _) if arguments.first().is_some_and(|name| is_pkvs(name)) => {
+            Err("ERR this user is pkv's own: SRH_TOKEN and SRH_READONLY_TOKEN are the tokens"
+                .into())
+        }
         (b"GENTOKEN", Some(key)) => gentoken(arguments, key),
         (b"RESTTOKEN", Some(key)) => resttoken(arguments, key),
-        // An ACL user may not; Redis says so.
-        (_, None) => Ok(command.into()),
         (b"SETUSER", Some(key)) => setuser(arguments, key, listener.is_bundled),
         (b"DELUSER", _) if listener.is_bundled => Ok(saved(command)),
         (b"GETUSER", _) => Ok(match arguments {
@@ -96,7 +103,7 @@ fn text(word: &[u8]) -> Result<String, String> {
 }
 
 fn signed(key: &Key, login: &Login) -> Result<String, String> {
-    key.sign(login).ok_or_else(|| "ERR the user's name or password is too long".into())
+    key.sign(login).map_err(|reason| format!("ERR {reason}"))
 }
 
 /// `RESTTOKEN user password`: what GETUSER says of the user decides.
@@ -120,7 +127,7 @@ impl Grant {
     /// The token, if GETUSER's answer shows that the password is the user's.
     pub(super) fn answer(&self, user: &Value) -> Result<Value, String> {
         let hash = Sha256::digest(self.login.password.reveal().as_bytes());
-        let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hash = base16ct::lower::encode_string(&hash);
         let has = |field, word: &str| words_of(user, field).contains(&word.as_bytes());
         let is_right = has(b"passwords", &hash) || has(b"flags", "nopass");
         if !is_right || !has(b"flags", "on") || is_hidden(self.login.user.as_bytes()) {
@@ -152,6 +159,11 @@ fn setuser(arguments: &[Vec<u8>], key: &Key, is_bundled: bool) -> Result<Transla
     let arity = "ERR wrong number of arguments for 'acl|setuser' command";
     let (name, rules) = arguments.split_first().ok_or(arity)?;
     let mut words = vec![b"ACL".to_vec(), b"SETUSER".to_vec(), name.clone()];
+    // What is no text would keep pkv from reading its file of users at the next start, and Redis reads
+    // a rule up to a NUL.
+    if [name].into_iter().chain(rules).any(|word| text(word).is_err() || word.contains(&0)) {
+        return Err("ERR Error in ACL SETUSER modifier: names and rules must be text".into());
+    }
     for rule in rules {
         add_rule(&mut words, rule, name, key)?;
     }

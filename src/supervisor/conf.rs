@@ -5,10 +5,8 @@ use std::fmt::Write;
 use std::path::Path;
 
 use super::{Settings, users};
+use crate::command::policy::NOTIFICATIONS;
 use crate::config::Durability;
-
-/// The one setting that callers may change.
-const NOTIFICATIONS: &str = "notify-keyspace-events";
 
 /// The static part, in the binary so that the binary alone is enough.
 const STATIC: &str = include_str!("../../etc/redis.conf");

@@ -69,10 +69,8 @@ fn is_callers(line: &str) -> bool {
 
 /// Redis's `#hash` form of a password.
 fn hashed(password: &Secret) -> String {
-    Sha256::digest(password.reveal().as_bytes()).iter().fold("#".to_owned(), |mut hash, byte| {
-        let _ = write!(hash, "{byte:02x}");
-        hash
-    })
+    let hash = Sha256::digest(password.reveal().as_bytes());
+    format!("#{}", base16ct::lower::encode_string(&hash))
 }
 
 #[cfg(test)]

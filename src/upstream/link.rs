@@ -11,6 +11,7 @@ use redis::{AsyncConnectionConfig, Cmd, Pipeline, ProtocolVersion, RedisConnecti
 use tokio::task::AbortHandle;
 
 use super::{Fault, wire};
+use crate::command::policy::CONTAINERS;
 use crate::command::{Batch, Command};
 use crate::config::ConnectionString;
 use crate::engine::Engine;
@@ -27,6 +28,7 @@ pub struct Link {
     driver: Arc<Driver>,
     takes_transactions: Arc<AtomicBool>,
     logged_in_at: Arc<Mutex<Instant>>,
+    login_turn: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// Why there is no connection.
@@ -34,6 +36,8 @@ pub struct Link {
 pub enum Unopened {
     /// The server does not take this user with this password.
     Denied,
+    /// The user may not come this way; the text is the server's.
+    Refused(String),
     /// Anything else; the text says what, without secrets.
     Failed(String),
 }
@@ -96,7 +100,8 @@ impl Link {
         });
         let driver = Arc::new(Driver { closed, task: task.abort_handle() });
         let logged_in_at = Arc::new(Mutex::new(Instant::now()));
-        Ok(Self { connection, driver, takes_transactions: Arc::default(), logged_in_at })
+        let (takes_transactions, login_turn) = (Arc::default(), Arc::default());
+        Ok(Self { connection, driver, takes_transactions, logged_in_at, login_turn })
     }
 
     /// Says to the server who this is: again on a connection that is in use, to learn whether the
@@ -104,17 +109,19 @@ impl Link {
     pub async fn log_in(&self, login: &Login) -> Result<(), Unopened> {
         let mut auth = redis::cmd("AUTH");
         auth.arg(&login.user).arg(login.password.reveal());
-        self.ask(&auth).await
+        self.ask(&auth).await?;
+        *self.logged_in_at.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        Ok(())
     }
 
-    /// Whether the last login is as old as that; says so to one caller only, who logs in again.
+    /// Whether the last login that succeeded is as old as that.
     pub fn is_due(&self, age: Duration) -> bool {
-        let mut at = self.logged_in_at.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_due = at.elapsed() >= age;
-        if is_due {
-            *at = Instant::now();
-        }
-        is_due
+        self.logged_in_at.lock().unwrap_or_else(PoisonError::into_inner).elapsed() >= age
+    }
+
+    /// Held by the one caller who logs in again; the others wait for what comes of it.
+    pub async fn login_turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.login_turn.lock().await
     }
 
     /// Sends a command that is answered with OK.
@@ -122,6 +129,9 @@ impl Link {
         match self.connection.clone().send_packed_command(command).await {
             Ok(Value::Okay) => Ok(()),
             Ok(Value::ServerError(error)) if error.code() == "WRONGPASS" => Err(Unopened::Denied),
+            Ok(Value::ServerError(error)) if error.code() == "NOPERM" => {
+                Err(Unopened::Refused(reply::error_text(&error).into_owned()))
+            }
             Ok(Value::ServerError(error)) => {
                 Err(Unopened::Failed(reply::error_text(&error).into_owned()))
             }
@@ -269,29 +279,11 @@ impl Kind {
     }
 }
 
-/// Commands whose sub-commands have entries of their own in the table.
-const CONTAINERS: [&[u8]; 14] = [
-    b"acl",
-    b"client",
-    b"cluster",
-    b"command",
-    b"config",
-    b"function",
-    b"latency",
-    b"memory",
-    b"object",
-    b"pubsub",
-    b"script",
-    b"slowlog",
-    b"xgroup",
-    b"xinfo",
-];
-
 /// The names that the command may have in the table: without and with its sub-command.
 fn names(command: &Command) -> [Vec<u8>; 2] {
     let name = command.name().to_ascii_lowercase();
     let sub = match command.arguments().first() {
-        Some(word) if CONTAINERS.contains(&name.as_slice()) => {
+        Some(word) if CONTAINERS.iter().any(|container| container.as_bytes() == name) => {
             [name.as_slice(), b"|", &word.to_ascii_lowercase()].concat()
         }
         _ => name.clone(),

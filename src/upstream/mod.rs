@@ -86,8 +86,9 @@ impl Upstreams {
         own_connection: bool,
     ) -> Result<Vec<Value>, Fault> {
         let replies = self.pool(tenant).execute(batch, own_connection).await;
-        // Whatever the outcome: what they may do is to be asked again.
-        self.users.forget_those_changed_by(&batch.commands);
+        if matches!(tenant.access, Access::Full(_)) {
+            self.users.forget_those_changed_by(&batch.commands, tenant.target);
+        }
         replies
     }
 

@@ -254,7 +254,11 @@ impl Pool {
             let Some(login) = self.login.as_ref().filter(|_| link.is_due(RECHECK)) else {
                 return Ok(link);
             };
-            let answer = tokio::time::timeout_at(deadline, link.log_in(login)).await;
+            let check = async {
+                let _turn = link.login_turn().await;
+                if link.is_due(RECHECK) { link.log_in(login).await } else { Ok(()) }
+            };
+            let answer = tokio::time::timeout_at(deadline, check).await;
             if answer == Ok(Ok(())) {
                 return Ok(link);
             }
@@ -299,6 +303,7 @@ impl Pool {
                     return Ok((epoch, link));
                 }
                 Ok(Err(Unopened::Denied)) => return Err(Fault::Denied),
+                Ok(Err(Unopened::Refused(text))) => return Err(Fault::Refused(text)),
                 Ok(Err(Unopened::Failed(error))) => error,
                 // What the attempts before this one have met says more than that time was up.
                 Err(_) => last_error
@@ -363,10 +368,15 @@ impl Pool {
         *lock(&self.last_used)
     }
 
-    /// Whether nobody has asked for a while. Streams that are open do not count: they have
-    /// connections of their own.
+    /// Whether nobody has asked for a while.
     pub fn is_idle(&self) -> bool {
         self.last_used().elapsed() >= IDLE
+    }
+
+    /// Whether anybody listens to a stream.
+    pub fn has_streams(&self) -> bool {
+        self.subscriptions.get().is_some_and(push::Hub::is_heard)
+            || self.monitors.get().is_some_and(monitor::Hub::is_heard)
     }
 
     /// Ends the streams that are open.

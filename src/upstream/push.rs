@@ -147,6 +147,11 @@ impl Hub {
         }
     }
 
+    /// Whether there is a subscription: each has a handle of its own.
+    pub fn is_heard(&self) -> bool {
+        self.0.strong_count() > 1
+    }
+
     /// Ends every subscription.
     pub fn end_all(&self) {
         // A task that is gone has none.

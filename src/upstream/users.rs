@@ -2,7 +2,8 @@
 //!
 //! Promises: a user whom pkv sees changed or deleted is asked for his password again before his next
 //! command, and his streams end; pools are bounded in number, and go when nobody uses them. What is
-//! changed past pkv counts within [`super::pool::RECHECK`].
+//! changed past pkv counts for commands within [`super::pool::RECHECK`]; a stream that is open lives on
+//! as Redis lets it: until the user is deleted, or it has to connect again.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -31,7 +32,8 @@ impl UserPools {
             return pool.clone();
         }
         if pools.len() >= MOST {
-            let quietest = pools.iter().min_by_key(|(_, pool)| pool.last_used());
+            let quiet = |pool: &Arc<Pool>| (pool.has_streams(), pool.last_used());
+            let quietest = pools.iter().min_by_key(|(_, pool)| quiet(pool));
             if let Some(account) = quietest.map(|(account, _)| account.clone()) {
                 forget(&mut pools, |one| *one == account);
             }
@@ -39,25 +41,27 @@ impl UserPools {
         pools.entry(account).or_insert_with(|| Arc::new(base.as_user(login.clone()))).clone()
     }
 
-    /// Looks for `ACL SETUSER`, `DELUSER` and `LOAD`.
-    pub fn forget_those_changed_by(&self, commands: &[Command]) {
+    /// After a batch to `target` in which a bearer of full access may have changed users (`ACL SETUSER`,
+    /// `DELUSER` and `LOAD`), whatever came of it.
+    pub fn forget_those_changed_by(&self, commands: &[Command], target: usize) {
         for command in commands.iter().filter(|one| one.name().eq_ignore_ascii_case(b"ACL")) {
             let [subcommand, names @ ..] = command.arguments() else { continue };
-            let names = match subcommand.to_ascii_uppercase().as_slice() {
-                b"SETUSER" => &names[..names.len().min(1)],
-                b"DELUSER" => names,
-                b"LOAD" => return self.forget_all(),
+            let (names, all) = match subcommand.to_ascii_uppercase().as_slice() {
+                b"SETUSER" => (&names[..names.len().min(1)], false),
+                b"DELUSER" => (names, false),
+                b"LOAD" => (names, true),
                 _ => continue,
             };
             let is_named = |login: &Login| names.iter().any(|name| name == login.user.as_bytes());
-            forget(&mut self.lock(), |(_, login)| is_named(login));
+            forget(&mut self.lock(), |(of, login)| *of == target && (all || is_named(login)));
         }
     }
 
     /// Disconnects those who have not asked for a while.
     pub fn forget_idle(&self) {
         let mut pools = self.lock();
-        let idle: Vec<_> = pools.iter().filter(|(_, pool)| pool.is_idle()).collect();
+        let is_unused = |pool: &Arc<Pool>| pool.is_idle() && !pool.has_streams();
+        let idle: Vec<_> = pools.iter().filter(|(_, pool)| is_unused(pool)).collect();
         let idle: Vec<Account> = idle.into_iter().map(|(account, _)| account.clone()).collect();
         forget(&mut pools, |account| idle.contains(account));
     }

@@ -41,7 +41,7 @@ const ROWS: &[Row] = &[
     (4, "GET /get/v4", TokenAndBase64, "", 200, r#"{"result":"AFsiw6kNCg=="}"#),
     (4, "GET /ttl/v4", Token, "", 200, r#"{"result":"90…100"}"#),
     (5, "GET /set/v5/bar", Token, "", 200, OK),
-    (5, "GET /get/v5?_token=test-token", Nothing, "", 200, r#"{"result":"bar"}"#),
+    (5, "GET /get/v5?_token=test-token-0123456789", Nothing, "", 200, r#"{"result":"bar"}"#),
     (
         6,
         "POST /pipeline",

@@ -29,7 +29,7 @@ async fn what_is_no_http_gets_an_error_or_a_close() {
         b"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
         b"POST / HTTP/1.1\r\nContent-Length: 99999999999999999999\r\n\r\n",
         b"POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n[]",
-        b"POST / HTTP/1.1\r\nAuthorization: test-token\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"POST / HTTP/1.1\r\nAuthorization: test-token-0123456789\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff",
         &every_byte,
@@ -73,7 +73,8 @@ async fn a_client_that_leaves_in_the_middle_of_its_request_runs_nothing() {
     let pkv = Pkv::start();
     let mut witness = Witness::of(&pkv).await;
     let whole = request(&pkv, "POST", "/", "", br#"["SET","half","x"]"#);
-    let chunked = b"POST /set/half HTTP/1.1\r\nHost: pkv\r\nAuthorization: test-token\r\n\
+    let chunked =
+        b"POST /set/half HTTP/1.1\r\nHost: pkv\r\nAuthorization: test-token-0123456789\r\n\
         Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n";
     // In the request line, in the headers, right before the body, in it, and before its last byte;
     // for one that announced no length, before the end of it.

@@ -163,6 +163,9 @@ async fn a_stream_is_trimmed_once_it_has_a_hundred_entries_too_many() {
     let none = json!(["XADD", "none", "NOMKSTREAM", "MAXLEN", "~", 1, "*", "f", "v"]);
     assert_eq!(result(pkv.run(none).await), Value::Null);
     result(pkv.run(json!(["SET", "k", "v"])).await);
+    let reply = pkv.run(json!(["XADD", "s2", "MAXLEN", "~", "", "*", "f", "v"])).await;
+    assert_eq!(reply.status, 400, "{}", reply.body);
+    assert_eq!(result(pkv.run(json!(["EXISTS", "s2"])).await), json!(0), "an error adds nothing");
     for command in [
         json!(["XADD", "k", "MAXLEN", "~", 1, "*", "f", "v"]),
         json!(["XTRIM", "k", "MAXLEN", "~", 1]),
@@ -179,6 +182,9 @@ async fn small_differences_of_streams_hashes_and_bits() {
         &setup,
         &[
             (json!(["XINFO", "CONSUMERS", "s", "none"]), json!([])),
+            // 1 is 1-0, which is not there.
+            (json!(["XDELEX", "s", "IDS", 1, "1"]), json!([-1])),
+            (json!(["XLEN", "s"]), json!(1)),
             (json!(["HPEXPIREAT", "h", 4102444800999_u64, "FIELDS", 1, "f"]), json!([1])),
             (
                 json!(["HEXPIRETIME", "h", "FIELDS", 3, "f", "g", "none"]),

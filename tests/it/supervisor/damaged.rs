@@ -41,7 +41,7 @@ async fn report(dir: &Path) -> (Value, Value) {
     let client = reqwest::Client::new();
     let get = async |path: &str| -> Option<(u16, Value)> {
         let url = format!("http://127.0.0.1:{port}{path}");
-        let response = client.get(url).bearer_auth("test-token").send().await.ok()?;
+        let response = client.get(url).bearer_auth("test-token-0123456789").send().await.ok()?;
         Some((response.status().as_u16(), response.json().await.ok()?))
     };
     eventually("/ready says that the data is damaged", Duration::from_secs(10), async || {

@@ -48,7 +48,7 @@ async fn while_redis_is_away_http_answers_at_once_and_requests_wait_two_seconds(
     assert_eq!(client.get(url("/health")).send().await.unwrap().status(), 200);
 
     let asked = Instant::now();
-    let request = client.post(url("/")).bearer_auth("test-token").body(r#"["GET","k"]"#);
+    let request = client.post(url("/")).bearer_auth("test-token-0123456789").body(r#"["GET","k"]"#);
     let reply = request.send().await.unwrap();
     let took = asked.elapsed();
     assert_eq!(
@@ -105,7 +105,7 @@ async fn ready_means_loaded_and_progress_is_told() {
         }
     }
     assert!(percents.len() > 2 && percents.is_sorted(), "{percents:?}");
-    let url = format!("http://127.0.0.1:{port}/dbsize?_token=test-token");
+    let url = format!("http://127.0.0.1:{port}/dbsize?_token=test-token-0123456789");
     let size: Value = client.get(url).send().await.unwrap().json().await.unwrap();
     assert_eq!(size, json!({ "result": 30_000 }));
     kill(Pid::from_raw(process.id() as i32), Signal::SIGTERM).unwrap();

@@ -17,7 +17,7 @@ use tempfile::TempDir;
 const START: Duration = Duration::from_secs(20);
 
 /// The token of every test's pkv, unless it generates one.
-pub const TOKEN: &str = "test-token";
+pub const TOKEN: &str = "test-token-0123456789";
 
 /// A running pkv with a private directory; killed on drop.
 pub struct Pkv {

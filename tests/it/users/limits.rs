@@ -17,6 +17,7 @@ async fn a_password_is_a_token_and_nothing_else() {
         (hash, "hashes"),
         ("nopass", "nopass"),
         ("NoPass", "nopass"),
+        ("nopass\0x", "must be text"),
         ("(+@all ~*)", "selectors"),
         ("+config|set", "sub-commands"),
         ("+nonsense", "Unknown command or category name in ACL"),
@@ -51,6 +52,11 @@ async fn users_are_shown_as_upstash_shows_them_and_pkvs_own_are_not() {
     assert_eq!(result(pkv.run(json!(["ACL", "LOG"])).await), json!([]));
 
     let full = Bearer::new(&pkv, TOKEN);
+    for user in ["default", "default_ro", "pkv-callers"] {
+        for command in [json!(["ACL", "GENTOKEN", user]), json!(["ACL", "RESTTOKEN", user, "x"])] {
+            refused(full.run(&command).await, "this user is pkv's own");
+        }
+    }
     for user in ["default", "default_ro", "pkv-supervisor", "pkv-callers", "pkv-new"] {
         let part = format!("ERR The user '{user}' cannot be changed or deleted");
         refused(full.run(&json!(["ACL", "SETUSER", user, "off"])).await, &part);
@@ -69,6 +75,7 @@ async fn only_full_access_makes_tokens() {
             json!(["ACL", "GENTOKEN", "app"]),
             json!(["ACL", "RESTTOKEN", "app", app]),
             json!(["ACL", "SETUSER", "app2", "on"]),
+            json!(["ACL", "DELUSER", "app"]),
             json!(["ACL", "GETUSER", "app"]),
             json!(["ACL", "LOG"]),
             json!(["CONFIG", "SET", "notify-keyspace-events", "KEA"]),
@@ -134,6 +141,63 @@ async fn nobody_is_given_more_than_callers_have() {
     }
     let lines = result(pkv.run(json!(["ACL", "LIST"])).await);
     assert!(!lines.to_string().contains('('), "a selector: {lines}");
+}
+
+/// Redis looks sub-commands up in a table whose places follow from the whole name, and compares up to
+/// a NUL: about one suffix in ten leads to the sub-command itself.
+#[tokio::test]
+async fn a_subcommand_with_a_nul_is_none() {
+    let pkv = Pkv::start();
+    let full = Bearer::new(&pkv, TOKEN);
+    for suffix in 'a'..='z' {
+        let hidden = |subcommand: &str| format!("{subcommand}\0{suffix}");
+        for command in [
+            json!(["CONFIG", hidden("SET"), "appendonly", "no"]),
+            json!(["ACL", hidden("SETUSER"), "pkv-callers", "+@all"]),
+            json!(["SCRIPT", hidden("DEBUG"), "YES"]),
+            json!(["MEMORY", hidden("PURGE")]),
+        ] {
+            refused(full.run(&command).await, "Command is not available: '");
+        }
+    }
+    let info = result(pkv.run(json!(["INFO", "persistence"])).await);
+    assert!(info.as_str().unwrap().contains("aof_enabled:1"), "{info}");
+}
+
+/// What RESTORE is given is checked for callers' users too, whatever rules they were made with.
+#[tokio::test]
+async fn a_user_cannot_bring_in_a_forged_value() {
+    let pkv = Pkv::start();
+    let app = Bearer::new(&pkv, make(&pkv, "app", &["~*", "+@all", "skip-sanitize-payload"]).await);
+    let flags = result(pkv.run(json!(["ACL", "GETUSER", "app"])).await)[1].clone();
+    let flags: Vec<_> =
+        flags.as_array().unwrap().iter().map(|flag| flag.as_str().unwrap()).collect();
+    assert!(flags.contains(&"sanitize-payload"), "{flags:?}");
+    assert_eq!(app.run(&json!(["PING"])).await, ok(json!("PONG")));
+}
+
+#[tokio::test]
+async fn names_that_are_no_text_do_not_keep_pkv_from_starting_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let pkv = Pkv::start_in(dir.path(), &[]);
+    for path in ["/acl/setuser/%ff/on", "/acl/setuser/app/on/~%ff*"] {
+        let reply = pkv.get(&format!("{path}?_token={TOKEN}")).await;
+        assert!(reply.body["error"].as_str().unwrap().contains("must be text"), "{}", reply.body);
+    }
+    pkv.stop().await;
+    // A file from elsewhere may hold them.
+    let file = dir.path().join("data/users.acl");
+    let mut users = std::fs::read(&file).unwrap();
+    users.extend_from_slice(b"user \xff on resetchannels -@all\n");
+    std::fs::write(&file, users).unwrap();
+    let pkv = Pkv::start_in(dir.path(), &[]);
+    assert_eq!(result(pkv.run(json!(["PING"])).await), json!("PONG"));
+}
+
+#[tokio::test]
+async fn a_token_that_can_be_guessed_signs_none() {
+    let pkv = Pkv::start_with(&[("SRH_TOKEN", "short")]);
+    refused(Bearer::new(&pkv, "short").run(&json!(["ACL", "GENTOKEN", "app"])).await, "too short");
 }
 
 #[tokio::test]
