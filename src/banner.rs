@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::config::Durability;
@@ -28,10 +28,8 @@ pub enum Engine<'a> {
     Bundled {
         /// Its version.
         version: &'a str,
-        /// Where its files are.
-        data_dir: &'a Path,
-        /// When writes reach the disk.
-        durability: Durability,
+        /// What becomes of the data.
+        data: &'a Keeping,
         /// A loopback address that it listens on as well, for clients on this machine.
         also_on: Option<SocketAddr>,
         /// Whether they need a password there.
@@ -44,6 +42,48 @@ pub enum Engine<'a> {
     },
 }
 
+/// What becomes of the data.
+#[derive(Debug)]
+pub enum Keeping {
+    /// Every write is appended to a file.
+    AppendOnly {
+        /// Where it is.
+        dir: PathBuf,
+        /// When writes reach the disk.
+        durability: Durability,
+    },
+    /// Whole copies are stored.
+    Snapshots {
+        /// Where they are.
+        dir: PathBuf,
+        /// How often.
+        interval: Duration,
+    },
+    /// It is not kept.
+    Memory {
+        /// Why not.
+        why: String,
+    },
+}
+
+impl Keeping {
+    fn render(&self) -> String {
+        match self {
+            Self::AppendOnly { dir, durability } => {
+                format!("  data        {}\n  durability  {}\n", dir.display(), durability.name())
+            }
+            Self::Snapshots { dir, interval } => format!(
+                "  data        {}\n  durability  snapshots, every {} if something has changed, and at the stop\n",
+                dir.display(),
+                humantime::format_duration(*interval)
+            ),
+            Self::Memory { why } => format!(
+                "  data        IN MEMORY ONLY: {why}\n  durability  none: all data is lost when Redis or pkv ends\n"
+            ),
+        }
+    }
+}
+
 impl Banner<'_> {
     /// The lines; the last one is `pkv ready in N ms`.
     pub fn render(&self) -> String {
@@ -53,10 +93,9 @@ impl Banner<'_> {
         // Writing into a String cannot fail.
         let _ = writeln!(text, "pkv {} on {url}", env!("CARGO_PKG_VERSION"));
         match &self.engine {
-            Engine::Bundled { version, data_dir, durability, also_on, needs_password } => {
+            Engine::Bundled { version, data, also_on, needs_password } => {
                 let _ = writeln!(text, "  redis       {version}");
-                let _ = writeln!(text, "  data        {}", data_dir.display());
-                let _ = writeln!(text, "  durability  {}", durability.name());
+                text.push_str(&data.render());
                 if let Some(address) = also_on {
                     let how =
                         if *needs_password { "with its password" } else { "without a password" };

@@ -16,10 +16,12 @@ use tracing::level_filters::LevelFilter;
 use crate::secret::Secret;
 
 mod connection_string;
+mod storage;
 mod units;
 mod variables;
 
 pub use connection_string::ConnectionString;
+pub use storage::Storage;
 pub use units::parse_bytes;
 pub use variables::{VARIABLES, Variable};
 
@@ -63,6 +65,12 @@ impl Durability {
 pub struct Bundled {
     /// `None`: `/data` or `.pkv`, whichever can be written.
     pub data_dir: Option<PathBuf>,
+    /// How data is kept there; `None`: whatever the directory can hold.
+    pub storage: Option<Storage>,
+    /// Longest time between a change and the snapshot that holds it.
+    pub snapshot_interval: Duration,
+    /// Where Redis's files are while the data directory takes snapshots only.
+    pub local_dir: PathBuf,
     /// The program to run; `None` if neither `redis-server` nor `valkey-server` is on the PATH.
     pub server: Option<PathBuf>,
     /// `TMPDIR`: where its socket's private directory is tried first.
@@ -270,10 +278,24 @@ fn tokens_file(vars: &Vars) -> Result<Option<PathBuf>, ConfigError> {
 }
 
 fn bundled(vars: &Vars) -> Result<Bundled, ConfigError> {
+    let temp_dir = vars.get("TMPDIR").unwrap_or("/tmp");
     Ok(Bundled {
         data_dir: vars.get("PKV_DATA_DIR").map(PathBuf::from),
+        storage: vars
+            .parse("PKV_STORAGE", "append-only", storage::parse_storage)?
+            .unwrap_or_default(),
+        snapshot_interval: vars
+            .parse("PKV_SNAPSHOT_INTERVAL", "60s", |text| match units::parse_duration(text)? {
+                // Redis forks for each.
+                interval if interval < Duration::from_secs(1) => {
+                    Err(format!("{text:?} is less than 1s"))
+                }
+                interval => Ok(interval),
+            })?
+            .unwrap_or(Duration::from_secs(60)),
+        local_dir: vars.get("PKV_LOCAL_DIR").unwrap_or(temp_dir).into(),
         server: server(vars)?,
-        temp_dir: vars.get("TMPDIR").unwrap_or("/tmp").into(),
+        temp_dir: temp_dir.into(),
         port: vars.parse("PKV_REDIS_PORT", "6379", |text| match units::parse_port(text)? {
             0 => Err("0 is no port to connect to".to_owned()),
             port => Ok(port),
@@ -412,6 +434,8 @@ mod tests {
             ("PKV_MAX_RESPONSE", "1023"),
             ("PKV_TIMEOUT", "soon"),
             ("PKV_HANG_LIMIT", "9s"),
+            ("PKV_STORAGE", "disk"),
+            ("PKV_SNAPSHOT_INTERVAL", "500ms"),
             ("PKV_DIALECT", "french"),
             ("PKV_LOG", "loud"),
             ("PKV_REDIS_PORT", "0"),

@@ -1,19 +1,38 @@
-//! Where the bundled Redis keeps its files, and the token that was generated for them.
+//! Where the bundled Redis's data is kept, what can be kept there, and the token that was generated
+//! for it.
+//!
+//! Three kinds ([`Storage`]): a directory that holds an append-only file is Redis's own; one in which
+//! files can only be created and written once (a mounted bucket) takes snapshots, and Redis's own
+//! directory is on the local disk; where nothing can be written, nothing is kept. In the second kind
+//! nothing is ever renamed or appended to in the data directory.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+pub mod append_only;
+mod local;
+mod probe;
+mod snapshots;
+mod write_once;
+
+use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Read, Seek, Write};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use tokio::time::Instant;
-use tracing::info;
+use tracing::{info, warn};
 
+use crate::config::{Bundled, Storage};
+use crate::private_dir::PrivateDir;
 use crate::secret::Secret;
+use probe::Finding;
+
+pub use local::{note_snapshot, noted_snapshot};
+pub use snapshots::{Snapshots, time_of as snapshot_time};
+pub use write_once::copy;
 
 /// How long the Redis of a pkv that was killed may take to end before its directory counts as used
 /// by somebody else.
@@ -22,9 +41,19 @@ const PREDECESSOR: Duration = Duration::from_secs(10);
 /// The file whose lock is the directory's.
 const LOCK: &str = ".lock";
 
+/// Tried in turn if no directory was named; the first is never made.
+const PLACES: [&str; 2] = ["/data", ".pkv"];
+
 /// A directory that exists and can be written.
-#[derive(Debug, Clone)]
-pub struct DataDir(PathBuf);
+#[derive(Debug)]
+pub struct DataDir {
+    path: PathBuf,
+    storage: Storage,
+    redis_dir: PathBuf,
+    why: Option<String>,
+    /// Of `Storage::Memory`; held for its Drop.
+    _temporary: Option<PrivateDir>,
+}
 
 /// The proof that this directory is ours alone, as long as it lives.
 #[derive(Debug)]
@@ -36,25 +65,102 @@ impl AsFd for Lock {
     }
 }
 
+/// Whether the lock could be had at once.
+#[derive(Debug)]
+pub enum Locked {
+    /// It is ours.
+    Ours(Lock),
+    /// Somebody else has it: the process, as far as it is known.
+    Theirs(String),
+}
+
 impl DataDir {
     /// The directory that was asked for, or `/data` if it can be written, or `.pkv` below the
-    /// working directory. Made if need be, for its owner alone.
-    pub fn find(asked_for: Option<&Path>) -> anyhow::Result<Self> {
-        let path = match asked_for {
-            Some(path) => path.to_owned(),
-            None if lock_file(Path::new("/data")).is_ok() => "/data".into(),
-            None => ".pkv".into(),
-        };
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&path)
-            .and_then(|()| lock_file(&path).map(drop))
-            .with_context(|| {
-                format!("cannot write to {} (PKV_DATA_DIR names another place)", path.display())
-            })?;
+    /// working directory. Made if need be, for its owner alone. If none was asked for and none can be
+    /// written, nothing is kept.
+    pub fn find(settings: &Bundled) -> anyhow::Result<Self> {
+        if settings.storage == Some(Storage::Memory) {
+            return Self::in_memory(&settings.temp_dir, "PKV_STORAGE=memory".into());
+        }
+        if let Some(path) = &settings.data_dir {
+            let finding = probe::make(path).and_then(|()| probe::probe(path));
+            let finding = finding.with_context(|| cannot_write(path))?;
+            return Self::open(path, finding, settings);
+        }
+        Self::first_of(&PLACES.map(Path::new), settings)
+    }
+
+    fn first_of(places: &[&Path], settings: &Bundled) -> anyhow::Result<Self> {
+        let mut faults = Vec::new();
+        for path in places {
+            let made = if path.is_absolute() { Ok(()) } else { probe::make(path) };
+            match made.and_then(|()| probe::probe(path)) {
+                Ok(finding) => return Self::open(path, finding, settings),
+                // Beginning anew elsewhere would look as if everything was lost.
+                Err(error) if holds_data(path) => {
+                    let what = format!("{}, which holds data", cannot_write(path));
+                    return Err(error).context(what);
+                }
+                Err(error) => faults.push(format!("{}: {error}", path.display())),
+            }
+        }
+        let why = format!("no directory can be written ({})", faults.join("; "));
+        Self::in_memory(&settings.temp_dir, why)
+    }
+
+    fn in_memory(temp_dir: &Path, why: String) -> anyhow::Result<Self> {
+        let temporary = PrivateDir::create(temp_dir, &[])?;
+        let path = temporary.path().to_owned();
+        let redis_dir = path.clone();
+        let (storage, why) = (Storage::Memory, Some(why));
+        Ok(Self { path, storage, redis_dir, why, _temporary: Some(temporary) })
+    }
+
+    fn open(path: &Path, finding: Finding, settings: &Bundled) -> anyhow::Result<Self> {
         let path = path.canonicalize().with_context(|| format!("finding {}", path.display()))?;
-        Ok(Self(path))
+        let (storage, why) = match (settings.storage, finding) {
+            (Some(storage), Finding::AppendOnly) => (storage, None),
+            (Some(storage), Finding::WriteOnce(why)) => {
+                if storage == Storage::AppendOnly {
+                    warn!(dir = %path.display(), why, "an append-only file may not last here");
+                }
+                (storage, None)
+            }
+            (None, Finding::AppendOnly) => (Storage::AppendOnly, None),
+            (None, Finding::WriteOnce(why)) => (Storage::Snapshots, Some(why)),
+        };
+        let redis_dir = match storage {
+            Storage::Snapshots => Self::local_dir(&path, settings)?,
+            Storage::AppendOnly | Storage::Memory => path.clone(),
+        };
+        Ok(Self { path, storage, redis_dir, why, _temporary: None })
+    }
+
+    fn local_dir(path: &Path, settings: &Bundled) -> anyhow::Result<PathBuf> {
+        ensure!(
+            !append_only::is_in(path),
+            "{} holds an append-only file, which would be left aside if snapshots were kept there: \
+             PKV_STORAGE=append-only, or move {} away",
+            path.display(),
+            append_only::DIR
+        );
+        let local = local::make(&settings.local_dir, &local::id(path)?)?;
+        let finding = probe::probe(&local).with_context(|| cannot_write(&local))?;
+        if let Finding::WriteOnce(why) = finding {
+            bail!(
+                "{} holds no append-only file ({why}): PKV_LOCAL_DIR names one on a local disk",
+                local.display()
+            );
+        }
+        Ok(local)
+    }
+
+    /// Whether there is a directory to be found, without making one.
+    pub fn exists(settings: &Bundled) -> bool {
+        match &settings.data_dir {
+            Some(path) => path.is_dir(),
+            None => PLACES.iter().any(|place| Path::new(place).is_dir()),
+        }
     }
 
     /// Whether a pkv, or the Redis that outlives it for a moment, is using the directory that would
@@ -62,7 +168,7 @@ impl DataDir {
     pub fn is_in_use(asked_for: Option<&Path>) -> bool {
         let places = match asked_for {
             Some(path) => vec![path],
-            None => vec![Path::new("/data"), Path::new(".pkv")],
+            None => PLACES.map(Path::new).to_vec(),
         };
         places.into_iter().filter_map(|dir| File::open(dir.join(LOCK)).ok()).any(|file| {
             matches!(Flock::lock(file, FlockArg::LockSharedNonblock), Err((_, Errno::EWOULDBLOCK)))
@@ -71,56 +177,112 @@ impl DataDir {
 
     /// The absolute path.
     pub fn path(&self) -> &Path {
-        &self.0
+        &self.path
+    }
+
+    /// How data is kept.
+    pub fn storage(&self) -> Storage {
+        self.storage
+    }
+
+    /// Why it is kept so, if there are better ways and nobody asked for this one.
+    pub fn why(&self) -> Option<&str> {
+        self.why.as_deref()
+    }
+
+    /// Where Redis has its files.
+    pub fn redis_dir(&self) -> &Path {
+        &self.redis_dir
     }
 
     /// Locks the directory. Redis inherits the lock, so that a Redis that outlives its pkv for a
     /// moment keeps a new one from writing to the same files.
     pub async fn lock(&self) -> anyhow::Result<Lock> {
         let deadline = Instant::now() + PREDECESSOR;
-        let mut file = lock_file(&self.0).context("opening the data directory's lock")?;
         let mut said = false;
         loop {
-            match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-                Ok(mut lock) => {
-                    let holder = format!("{}\n", std::process::id());
-                    lock.set_len(0).and_then(|()| lock.rewind()).ok();
-                    lock.write_all(holder.as_bytes()).ok();
-                    return Ok(Lock(lock));
-                }
-                Err((busy, Errno::EWOULDBLOCK)) if Instant::now() < deadline => file = busy,
-                Err((mut busy, Errno::EWOULDBLOCK)) => {
-                    let mut holder = String::new();
-                    busy.read_to_string(&mut holder).ok();
-                    bail!(
-                        "{} is used by another pkv (process {}); PKV_DATA_DIR names another place",
-                        self.0.display(),
-                        holder.trim()
-                    );
-                }
-                Err((_, error)) => {
-                    return Err(error).context("locking the data directory");
-                }
+            match self.try_lock()? {
+                Locked::Ours(lock) => return Ok(lock),
+                Locked::Theirs(holder) if Instant::now() >= deadline => bail!(
+                    "{} is used by another pkv (process {holder}); PKV_DATA_DIR names another place",
+                    self.path.display(),
+                ),
+                Locked::Theirs(_) => {}
             }
             if !std::mem::replace(&mut said, true) {
-                info!(dir = %self.0.display(), "waiting for another Redis to leave the directory");
+                info!(dir = %self.path.display(), "waiting for another Redis to leave the directory");
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
 
+    /// Locks the directory if nobody else has.
+    pub fn try_lock(&self) -> anyhow::Result<Locked> {
+        let path = self.path.join(LOCK);
+        let file = match self.storage {
+            // Once it is there it cannot be opened to change it.
+            Storage::Snapshots if path.exists() => File::open(&path),
+            Storage::Snapshots => write_once::write(&path, "").and_then(|()| File::open(&path)),
+            Storage::AppendOnly | Storage::Memory => OpenOptions::new()
+                .read(true)
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .mode(0o600)
+                .open(&path),
+        };
+        let file = file.context("opening the data directory's lock")?;
+        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            Ok(mut lock) => {
+                let holder = format!("{}\n", std::process::id());
+                // For whoever finds the lock taken; that it is taken does not depend on it.
+                let _ = match self.storage {
+                    Storage::Snapshots => write_once::write(&path, &holder),
+                    _ => lock
+                        .set_len(0)
+                        .and_then(|()| lock.rewind())
+                        .and_then(|()| lock.write_all(holder.as_bytes())),
+                };
+                Ok(Locked::Ours(Lock(lock)))
+            }
+            Err((mut busy, Errno::EWOULDBLOCK)) => {
+                let mut holder = String::new();
+                let _ = busy.read_to_string(&mut holder);
+                Ok(Locked::Theirs(holder.trim().to_owned()))
+            }
+            Err((_, error)) => Err(error).context("locking the data directory"),
+        }
+    }
+
     /// The token that was generated for this directory, generated now if there is none.
     pub fn token(&self) -> anyhow::Result<Secret> {
-        let path = self.0.join("token");
+        let path = self.path.join("token");
         match read_if_there(&path)?.trim() {
             "" => {
                 let token = Secret::generate()?;
-                replace(&path, &format!("{}\n", token.reveal()))?;
+                let text = format!("{}\n", token.reveal());
+                match self.storage {
+                    Storage::Snapshots => write_once::write(&path, &text)
+                        .with_context(|| format!("writing {}", path.display()))?,
+                    _ => replace(&path, &text)?,
+                }
                 Ok(token)
             }
             token => Ok(Secret::new(token)),
         }
     }
+}
+
+fn cannot_write(path: &Path) -> String {
+    format!(
+        "cannot write to {} (PKV_DATA_DIR names another place, PKV_STORAGE=memory does without)",
+        path.display()
+    )
+}
+
+/// Whether somebody's data is there, as far as can be seen.
+fn holds_data(path: &Path) -> bool {
+    append_only::is_in(path) || Snapshots::below(path).are_there()
 }
 
 /// A file's text; empty if there is no such file. What is no text becomes U+FFFD.
@@ -149,26 +311,73 @@ pub fn replace(path: &Path, text: &str) -> anyhow::Result<()> {
     write().with_context(|| format!("writing {}", path.display()))
 }
 
-fn lock_file(dir: &Path) -> std::io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false).mode(0o600).open(dir.join(LOCK))
-}
-
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
+    use crate::config::Config;
+
+    fn settings(dir: &Path, storage: &str) -> Bundled {
+        let vars = [
+            ("PKV_DATA_DIR", dir.join("data")),
+            ("PKV_STORAGE", storage.into()),
+            ("TMPDIR", dir.to_owned()),
+        ];
+        Config::from_vars(vars.map(|(name, value)| (name.into(), value.into())).into_iter())
+            .unwrap()
+            .bundled
+    }
 
     #[test]
     fn the_token_is_made_once_for_its_owner_alone() {
+        for storage in ["append-only", "snapshots"] {
+            let dir = tempfile::tempdir().unwrap();
+            let data = DataDir::find(&settings(dir.path(), storage)).unwrap();
+            let token = data.token().unwrap();
+            assert_eq!(token.reveal().len(), 43);
+            assert_eq!(data.token().unwrap(), token);
+            let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+            assert_eq!(mode(&data.path().join("token")), 0o600);
+            assert_eq!(mode(data.path()), 0o700);
+            assert_eq!(mode(data.redis_dir()), 0o700);
+        }
+    }
+
+    #[test]
+    fn where_nothing_can_be_written_nothing_is_kept_unless_data_is_there() {
         let dir = tempfile::tempdir().unwrap();
-        let data = DataDir::find(Some(&dir.path().join("a/b"))).unwrap();
-        let token = data.token().unwrap();
-        assert_eq!(token.reveal().len(), 43);
-        assert_eq!(data.token().unwrap(), token);
-        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-        assert_eq!(mode(&data.path().join("token")), 0o600);
-        assert_eq!(mode(data.path()), 0o700);
+        let settings = settings(dir.path(), "auto");
+        let missing = dir.path().join("missing");
+        let data = DataDir::first_of(&[&missing], &settings).unwrap();
+        assert_eq!(data.storage(), Storage::Memory);
+        assert!(data.why().unwrap().contains("missing"), "{:?}", data.why());
+        let temporary = data.path().to_owned();
+        assert!(temporary.is_dir());
+        drop(data);
+        assert!(!temporary.exists());
+    }
+
+    #[test]
+    fn an_append_only_file_is_not_left_aside() {
+        let dir = tempfile::tempdir().unwrap();
+        let settings = settings(dir.path(), "snapshots");
+        fs::create_dir_all(dir.path().join("data/appendonlydir")).unwrap();
+        let error = DataDir::find(&settings).unwrap_err().to_string();
+        assert!(error.contains("PKV_STORAGE=append-only"), "{error}");
+    }
+
+    #[test]
+    fn a_lock_is_had_once() {
+        for storage in ["append-only", "snapshots"] {
+            let dir = tempfile::tempdir().unwrap();
+            let data = DataDir::find(&settings(dir.path(), storage)).unwrap();
+            for _ in 0..2 {
+                let Locked::Ours(lock) = data.try_lock().unwrap() else { panic!("{storage}") };
+                let Locked::Theirs(holder) = data.try_lock().unwrap() else { panic!("{storage}") };
+                assert_eq!(holder, std::process::id().to_string());
+                drop(lock);
+            }
+        }
     }
 }

@@ -9,7 +9,9 @@
 //! | [`tokens`] | which token leads to which Redis |
 //! | [`supervisor`] | the bundled Redis: started, watched, started again, stopped |
 //! | [`state`] | what the bundled Redis is doing: all that the supervisor tells the others |
-//! | [`data_dir`] | where its files are |
+//! | [`data_dir`] | where its data is kept, and how |
+//! | [`private_dir`] | a directory that is gone when pkv ends |
+//! | [`backup`] | its data into a file, and back |
 //! | [`command`] | what a request asks for: parsing, and which commands may be sent |
 //! | [`dialect`] | where Upstash differs from Redis |
 //! | [`engine`] | which server answers |
@@ -29,6 +31,7 @@
 //! ```
 
 pub mod api;
+pub mod backup;
 pub mod banner;
 pub mod command;
 pub mod config;
@@ -36,6 +39,7 @@ pub mod data_dir;
 pub mod dialect;
 pub mod engine;
 pub mod logging;
+pub mod private_dir;
 pub mod reply;
 pub mod rest_token;
 pub mod secret;
@@ -51,12 +55,12 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, anyhow};
+use anyhow::Context;
 use tokio::net::{TcpListener, TcpStream};
 use tracing::{error, info, warn};
 
-use banner::{Banner, Engine};
-use config::{Config, ConfigError, ConnectionString, Mode};
+use banner::{Banner, Engine, Keeping};
+use config::{Config, ConfigError, ConnectionString, Mode, Storage};
 use data_dir::DataDir;
 use secret::Secret;
 use state::{State, Status, StatusReceiver};
@@ -226,31 +230,27 @@ fn external(config: &Config, connection: &ConnectionString) -> anyhow::Result<Ba
 /// `stands_in_for`: the address that the bundled Redis is to be reached at as well, with the
 /// password and database that its users expect there.
 fn bundled(config: &Config, stands_in_for: Option<&ConnectionString>) -> anyhow::Result<Backend> {
-    let server = config.bundled.server.clone().ok_or_else(|| {
-        anyhow!(
-            "no redis-server found on the PATH: install Redis 8 (apt-get install redis-server, \
-             brew install redis), or name the program in PKV_REDIS_SERVER"
-        )
-    })?;
-    let data_dir = DataDir::find(config.bundled.data_dir.as_deref())?;
+    let data_dir = DataDir::find(&config.bundled)?;
+    if let Some(why) = data_dir.why() {
+        let (storage, dir) = (data_dir.storage().name(), data_dir.path().display());
+        match data_dir.storage() {
+            Storage::Memory => warn!(storage, why, "the data is in memory only"),
+            _ => warn!(storage, why, %dir, "the data directory holds no append-only file"),
+        }
+    }
     let generated_token = match (&config.token, config.hugging_face) {
         (None, false) => Some(data_dir.token()?),
         _ => None,
     };
     let redis = stands_in_for.map(|connection| connection.info().redis_settings());
     let settings = Settings {
-        server,
-        data_dir: data_dir.path().to_owned(),
-        temp_dir: config.bundled.temp_dir.clone(),
         address: stands_in_for
             .and_then(ConnectionString::loopback)
             .or(config.bundled.port.map(|port| (Ipv4Addr::LOCALHOST, port).into())),
         password: redis.and_then(|redis| redis.password()).map(Secret::new),
         readonly_token: config.readonly_token.clone(),
         database: redis.map_or(0, |redis| redis.db()),
-        durability: config.bundled.durability,
-        maxmemory: config.bundled.maxmemory.or_else(supervisor::default_maxmemory),
-        hang_limit: config.bundled.hang_limit,
+        ..Settings::new(&config.bundled, &data_dir)?
     };
     let supervisor = Supervisor::new(settings.clone())?;
     let target = |name: &str, connection| Target {
@@ -290,6 +290,17 @@ async fn is_listening(address: SocketAddr) -> bool {
     matches!(connecting.await, Ok(Ok(_)))
 }
 
+impl Keeping {
+    fn of(data_dir: &DataDir, settings: &Settings) -> Self {
+        let dir = data_dir.path().to_owned();
+        match data_dir.storage() {
+            Storage::AppendOnly => Self::AppendOnly { dir, durability: settings.durability },
+            Storage::Snapshots => Self::Snapshots { dir, interval: settings.snapshot_interval },
+            Storage::Memory => Self::Memory { why: data_dir.why().unwrap_or_default().to_owned() },
+        }
+    }
+}
+
 /// Prints the banner once Redis is ready for the first time.
 fn announce(
     bundled: &Bundled,
@@ -299,6 +310,7 @@ fn announce(
 ) -> tokio::task::JoinHandle<()> {
     let settings = bundled.settings.clone();
     let token = bundled.generated_token.clone();
+    let data = Keeping::of(&bundled.data_dir, &settings);
     tokio::spawn(async move {
         // The guard on the status must not outlive this: printing may take as long as it likes.
         let version = match status.wait_for(Status::is_ready).await.as_deref() {
@@ -310,8 +322,7 @@ fn announce(
             generated_token: token.as_ref(),
             engine: Engine::Bundled {
                 version: &version,
-                data_dir: &settings.data_dir,
-                durability: settings.durability,
+                data: &data,
                 also_on: settings.address,
                 needs_password: settings.password.is_some(),
             },

@@ -6,6 +6,8 @@ use std::time::SystemTime;
 
 use tokio::sync::watch;
 
+use crate::config::Storage;
+
 /// The bundled server's state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum State {
@@ -44,12 +46,37 @@ pub struct Status {
     pub restarts: u64,
     /// How it ended the last time, or why it did not start.
     pub last_error: Option<Arc<str>>,
+    /// What becomes of the data.
+    pub data: Data,
+}
+
+/// How data is kept, and how well.
+#[derive(Debug, Clone)]
+pub struct Data {
+    /// How.
+    pub storage: Storage,
+    /// When the newest snapshot was made, if there is one.
+    pub last_snapshot: Option<SystemTime>,
+    /// Why the last try to store a snapshot failed; `None` if it did not.
+    pub snapshot_error: Option<Arc<str>>,
+    /// Bytes that can still be written, once somebody has looked.
+    pub free_bytes: Option<u64>,
+    /// Whether that is too little.
+    pub is_short_of_room: bool,
 }
 
 impl Status {
     /// Before the first start.
-    pub fn new() -> Self {
-        Self { state: State::Starting, since: SystemTime::now(), restarts: 0, last_error: None }
+    pub fn new(storage: Storage) -> Self {
+        let data = Data {
+            storage,
+            last_snapshot: None,
+            snapshot_error: None,
+            free_bytes: None,
+            is_short_of_room: false,
+        };
+        let (state, since) = (State::Starting, SystemTime::now());
+        Self { state, since, restarts: 0, last_error: None, data }
     }
 
     /// Whether commands can be sent.
@@ -63,12 +90,6 @@ impl Status {
             State::Ready { epoch, .. } => Some(epoch),
             _ => None,
         }
-    }
-}
-
-impl Default for Status {
-    fn default() -> Self {
-        Self::new()
     }
 }
 

@@ -11,7 +11,8 @@ use serde_json::json;
 
 use super::{Context, error};
 use crate::command::{Batch, Command};
-use crate::state::{State, Status};
+use crate::config::Storage;
+use crate::state::{Data, State, Status};
 use crate::tokens::{Access, Tenant};
 
 /// Longest wait for the PING behind `/ready`: a probe wants an answer, whatever it is.
@@ -73,11 +74,35 @@ fn history(status: &Status) -> serde_json::Value {
         "since": humantime::format_rfc3339_seconds(status.since).to_string(),
         "restarts": status.restarts,
         "last_error": status.last_error.as_deref(),
+        "data": data(&status.data),
     });
     match &status.state {
         State::Loading { percent } => report["loaded_percent"] = (*percent).into(),
         State::Ready { version, .. } => report["redis"] = version.as_ref().into(),
         _ => {}
+    }
+    report
+}
+
+/// What becomes of the data.
+fn data(data: &Data) -> serde_json::Value {
+    let mut report = json!({ "kind": data.storage.name() });
+    let rfc3339 = |time| humantime::format_rfc3339_seconds(time).to_string();
+    match data.storage {
+        Storage::Snapshots => {
+            report["last_snapshot"] = data.last_snapshot.map(rfc3339).into();
+            report["snapshot_error"] = data.snapshot_error.as_deref().into();
+        }
+        Storage::Memory => {
+            report["warning"] = "in memory only: lost when Redis or pkv ends".into();
+        }
+        Storage::AppendOnly => {}
+    }
+    if data.is_short_of_room {
+        report["warning"] = "the disk is nearly full".into();
+    }
+    if let Some(free) = data.free_bytes {
+        report["free_bytes"] = free.into();
     }
     report
 }

@@ -49,7 +49,22 @@ pub const VARIABLES: &[Variable] = &[
     variable(
         "PKV_DATA_DIR",
         "/data if writable, else .pkv",
-        "where the bundled Redis keeps its files",
+        "where the bundled Redis's data is kept",
+    ),
+    variable(
+        "PKV_STORAGE",
+        "auto",
+        "how it is kept: append-only (a file that every write is appended to), snapshots (whole copies, for directories that hold no append-only file), memory (not at all); auto: what the directory can hold",
+    ),
+    variable(
+        "PKV_SNAPSHOT_INTERVAL",
+        "60s",
+        "with snapshots: how often one is stored, if something has changed",
+    ),
+    variable(
+        "PKV_LOCAL_DIR",
+        "TMPDIR, else /tmp",
+        "with snapshots: where, on a local disk, Redis's own files are",
     ),
     variable("PKV_REDIS_SERVER", "redis-server, then valkey-server", "the server program to run"),
     variable(

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::{Settings, users};
 use crate::command::policy::NOTIFICATIONS;
-use crate::config::Durability;
+use crate::config::{Durability, Storage};
 
 /// The static part, in the binary so that the binary alone is enough.
 const STATIC: &str = include_str!("../../etc/redis.conf");
@@ -31,6 +31,10 @@ pub fn render(settings: &Settings, socket: &Path, before: &str) -> String {
             Durability::EverySecond | Durability::None => "no",
         },
     );
+    if settings.storage == Storage::Memory {
+        // The last line of a name counts.
+        line("appendonly", "no");
+    }
     if let Some(bytes) = settings.maxmemory {
         line("maxmemory", &bytes.to_string());
     }
@@ -42,10 +46,12 @@ pub fn render(settings: &Settings, socket: &Path, before: &str) -> String {
     line("databases", &(settings.database + 1).max(16).to_string());
     let users = settings.data_dir.join(users::FILE);
     line("aclfile", &quoted(users.as_os_str().as_encoded_bytes()));
-    if let Some(kept) = notifications(before) {
-        line(NOTIFICATIONS, kept);
-    }
-    conf
+    conf + &callers(before)
+}
+
+/// The lines that callers have changed.
+pub fn callers(conf: &str) -> String {
+    notifications(conf).map_or(String::new(), |kept| format!("{NOTIFICATIONS} {kept}\n"))
 }
 
 /// The value that Redis wrote, in its quotes.

@@ -6,6 +6,8 @@
 use std::fs;
 use std::path::Path;
 
+use crate::data_dir::append_only;
+
 /// What Redis says before it ends, and what it means. Seen on Redis 7.0, 8.0 and Valkey 9.
 const SAYINGS: [(&str, Damage); 7] = [
     ("Can't handle RDB format version", Damage::Newer),
@@ -16,6 +18,9 @@ const SAYINGS: [(&str, Damage); 7] = [
     ("Short read or OOM loading DB", Damage::Base),
     ("Internal error in RDB reading", Damage::Base),
 ];
+
+/// What no older copy of the data would help against.
+const NEWER: &str = "were written by a newer Redis than this one";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Damage {
@@ -53,17 +58,30 @@ pub fn diagnose(last_words: &[String], data_dir: &Path) -> Option<String> {
             "bring the files of {dir} back from a backup, all of one time; {manifest} lists them"
         ),
         Damage::Newer => format!(
-            "the files in {dir} were written by a newer Redis than this one: start pkv with that \
-             Redis (PKV_REDIS_SERVER) or a newer one"
+            "the files in {dir} {NEWER}: start pkv with that Redis (PKV_REDIS_SERVER) or a newer one"
         ),
     };
     Some(format!("{said}. Nothing was changed. {advice}"))
+}
+
+/// Whether the diagnosis is that nothing is damaged, but too new.
+pub fn is_newer(what: &str) -> bool {
+    what.contains(NEWER)
 }
 
 /// What Redis would not notice: without its manifest it takes an append-only directory for a new one
 /// and begins an empty database beside the old files.
 pub fn before_start(data_dir: &Path) -> Option<String> {
     let dir = data_dir.join("appendonlydir");
+    let set_aside = data_dir.join(append_only::SET_ASIDE);
+    if !dir.exists() && set_aside.exists() {
+        return Some(format!(
+            "`pkv restore` was interrupted. Nothing is lost: run it again, or rename {} to {} to have \
+             what was there before",
+            set_aside.display(),
+            append_only::DIR
+        ));
+    }
     let manifest = dir.join("appendonly.aof.manifest");
     let is_data = |name: &str| name.ends_with(".base.rdb") || name.ends_with(".incr.aof");
     let orphan = fs::read_dir(&dir).ok()?.find_map(|entry| {
@@ -117,6 +135,16 @@ mod tests {
         fs::write(files.join("appendonly.aof.3.incr.aof"), "").unwrap();
         assert!(before_start(dir.path()).unwrap().contains("appendonly.aof.3.incr.aof"));
         fs::write(files.join("appendonly.aof.manifest"), "").unwrap();
+        assert_eq!(before_start(dir.path()), None);
+    }
+
+    #[test]
+    fn an_interrupted_restore_is_not_taken_for_an_empty_directory() {
+        let dir = tempfile::tempdir().unwrap();
+        let set_aside = dir.path().join("appendonlydir.before-restore");
+        fs::create_dir(&set_aside).unwrap();
+        assert!(before_start(dir.path()).unwrap().contains("appendonlydir.before-restore"));
+        fs::rename(set_aside, dir.path().join("appendonlydir")).unwrap();
         assert_eq!(before_start(dir.path()), None);
     }
 }

@@ -15,9 +15,13 @@
 //! ephemeral disk holds. Data that cannot be loaded is neither: the files are left alone, `/ready`
 //! says what can be done, and every 15 s Redis may see whether somebody has done it. A Redis that
 //! does not answer for a minute is ended, and so started again.
+//!
+//! Where the data directory takes snapshots only, the first start begins with putting the newest one in
+//! place ([`restoring`]), and a stop with storing the last one ([`snapshots`]).
 
 mod aof;
 mod backoff;
+mod backup_login;
 mod child;
 mod conf;
 mod damage;
@@ -25,7 +29,10 @@ mod logs;
 mod memory;
 mod readiness;
 mod reaper;
-mod runtime_dir;
+mod restoring;
+mod room;
+mod settings;
+mod snapshots;
 mod sync;
 mod users;
 mod watchdog;
@@ -46,17 +53,20 @@ use tokio::time::Instant;
 use tracing::{debug, error, info, warn};
 
 use crate::command::acl;
-use crate::config::{ConnectionString, Durability};
-use crate::data_dir::{self, Lock};
+use crate::config::{ConnectionString, Durability, Storage};
+use crate::data_dir::{self, Lock, Snapshots, append_only};
+use crate::private_dir::PrivateDir;
 use crate::secret::Secret;
 use crate::state::{State, Status, StatusReceiver};
 use crate::stop::Stop;
 use backoff::Backoff;
 use child::{Child, Ending};
 use readiness::Probe;
-use runtime_dir::RuntimeDir;
+use restoring::Restoring;
+use snapshots::Keeper;
 use users::Passwords;
 
+pub use backup_login::read as backup_login;
 pub use memory::default_maxmemory;
 
 /// Ends in a row, before Redis has ever been ready, that mean a broken setup.
@@ -68,6 +78,9 @@ const STOP: Duration = Duration::from_secs(5);
 /// Longest wait for the log lines of a start to be read.
 const LOG_READ: Duration = Duration::from_secs(1);
 
+/// Of the time that Redis has to stop, what is left to it once the last snapshot is stored.
+const AFTER_SNAPSHOT: Duration = Duration::from_secs(1);
+
 /// While Redis keeps ending, one error line this often and not one for each try.
 const COMPLAIN: Duration = Duration::from_secs(60);
 
@@ -78,6 +91,12 @@ pub struct Settings {
     pub server: PathBuf,
     /// Where it keeps its files.
     pub data_dir: PathBuf,
+    /// How data is kept.
+    pub storage: Storage,
+    /// Where snapshots are, if there are any.
+    pub snapshots: Snapshots,
+    /// Longest time between a change and the snapshot that holds it.
+    pub snapshot_interval: Duration,
     /// Where the socket's private directory is tried first.
     pub temp_dir: PathBuf,
     /// A loopback address and port, beside the socket.
@@ -109,7 +128,7 @@ pub enum Stopped {
 #[derive(Debug)]
 pub struct Supervisor {
     settings: Settings,
-    runtime: RuntimeDir,
+    runtime: PrivateDir,
     passwords: Passwords,
     own: reaper::Own,
     status: watch::Sender<Status>,
@@ -118,10 +137,13 @@ pub struct Supervisor {
     ends_before_first_ready: u32,
     backoff: Backoff,
     last_complaint: Option<Instant>,
+    restoring: Option<Restoring>,
+    keeper: Option<Keeper>,
 }
 
 /// Where the state machine stands, with what belongs to it.
 enum Phase {
+    Restore,
     Start,
     Load(Child),
     Serve(Child, Instant),
@@ -133,16 +155,22 @@ impl Supervisor {
     /// Makes a private directory for the socket; starts nothing yet.
     pub fn new(settings: Settings) -> anyhow::Result<Self> {
         Ok(Self {
-            runtime: RuntimeDir::create(&settings.temp_dir, &settings.data_dir)?,
+            runtime: PrivateDir::create(&settings.temp_dir, &[&settings.data_dir])?,
+            status: watch::Sender::new(Status::new(settings.storage)),
             settings,
-            passwords: Passwords { supervisor: Secret::generate()?, callers: Secret::generate()? },
+            passwords: Passwords {
+                supervisor: Secret::generate()?,
+                callers: Secret::generate()?,
+                backup: Secret::generate()?,
+            },
             own: reaper::Own::default(),
-            status: watch::Sender::new(Status::new()),
             started: false,
             lives: 0,
             ends_before_first_ready: 0,
             backoff: Backoff::default(),
             last_complaint: None,
+            restoring: None,
+            keeper: None,
         })
     }
 
@@ -199,10 +227,11 @@ impl Supervisor {
     }
 
     async fn supervise(&mut self, lock: Lock, stop: &Stop) -> anyhow::Result<Stopped> {
+        let mut phase = self.prepare()?;
         let conf = self.configure(&lock)?;
-        let mut phase = Phase::Start;
         loop {
             phase = match phase {
+                Phase::Restore => self.restore(stop).await?,
                 Phase::Start => self.start(&conf, &lock)?,
                 Phase::Load(child) => self.load(child, stop).await?,
                 Phase::Serve(child, since) => self.serve(child, since, stop).await?,
@@ -212,16 +241,50 @@ impl Supervisor {
         }
     }
 
+    /// Finds out what Redis will go on from.
+    fn prepare(&mut self) -> anyhow::Result<Phase> {
+        let settings = &self.settings;
+        let is_new = !append_only::is_in(&settings.data_dir);
+        self.restoring = Restoring::begin(settings)?;
+        let restores = self.restoring.is_some();
+        if settings.storage == Storage::Snapshots {
+            let newest = settings.snapshots.by_preference()?.pop();
+            self.has_snapshot(newest.as_deref());
+            self.keeper = Some(Keeper::new(settings, self.status.clone(), is_new || restores));
+        }
+        Ok(if restores { Phase::Restore } else { Phase::Start })
+    }
+
+    async fn restore(&mut self, stop: &Stop) -> anyhow::Result<Phase> {
+        let Some(restoring) = &mut self.restoring else { return Ok(Phase::Start) };
+        tokio::select! {
+            placed = restoring.place() => {
+                let name = placed?;
+                self.has_snapshot(Some(&name));
+                Ok(Phase::Start)
+            }
+            () = stop.requested() => Ok(Phase::Stop(None)),
+        }
+    }
+
+    fn has_snapshot(&self, name: Option<&str>) {
+        let made = name.and_then(data_dir::snapshot_time);
+        self.status.send_modify(|status| status.data.last_snapshot = made);
+    }
+
     /// Writes Redis's configuration and its users into the data directory, where Redis itself changes
     /// them later; what it has changed before is kept. The lock, since they are another pkv's without.
-    fn configure(&self, _lock: &Lock) -> anyhow::Result<PathBuf> {
+    fn configure(&mut self, _lock: &Lock) -> anyhow::Result<PathBuf> {
         let dir = &self.settings.data_dir;
         let users = dir.join(users::FILE);
         let before = data_dir::read_if_there(&users)?;
         data_dir::replace(&users, &users::render(&self.settings, &self.passwords, &before))?;
         let conf = dir.join(conf::FILE);
         let before = data_dir::read_if_there(&conf)?;
-        data_dir::replace(&conf, &conf::render(&self.settings, &self.runtime.socket(), &before))?;
+        let socket = self.runtime.socket();
+        data_dir::replace(&conf, &conf::render(&self.settings, &socket, &before))?;
+        backup_login::write(dir, &socket, &self.passwords.backup)?;
+        self.keeper.as_mut().map_or(Ok(()), Keeper::begin)?;
         Ok(conf)
     }
 
@@ -283,6 +346,7 @@ impl Supervisor {
         match version {
             Ok(version) => {
                 self.lives += 1;
+                self.restoring = None;
                 info!(version, epoch = self.lives, "Redis is ready");
                 self.set_state(State::Ready { epoch: self.lives, version: version.into() });
                 Ok(Phase::Serve(child, Instant::now()))
@@ -302,7 +366,8 @@ impl Supervisor {
         since: Instant,
         stop: &Stop,
     ) -> anyhow::Result<Phase> {
-        let syncs = self.settings.durability == Durability::EverySecond;
+        let keeps = self.settings.storage != Storage::Memory;
+        let syncs = keeps && self.settings.durability == Durability::EverySecond;
         let target = self.own_connection();
         let mut hung = pin!(watchdog::until_hung(&target, self.settings.hang_limit));
         let how = loop {
@@ -311,6 +376,8 @@ impl Supervisor {
                 () = stop.requested() => return Ok(Phase::Stop(Some(child))),
                 () = &mut hung => break self.end_hung(&mut child).await?,
                 () = sync::every_second(&self.settings.data_dir), if syncs => {}
+                () = room::watch(&self.settings, &self.status), if keeps => {}
+                () = snapshots::keep(&mut self.keeper, &target) => {}
             }
         };
         self.ended(Some(since.elapsed()), how, &[])
@@ -334,6 +401,9 @@ impl Supervisor {
         how: String,
         tail: &[String],
     ) -> anyhow::Result<Phase> {
+        if let (Some(keeper), Some(_)) = (&mut self.keeper, ready_for) {
+            keeper.redis_ended();
+        }
         if let Some(what) = damage::diagnose(tail, &self.settings.data_dir) {
             return Ok(self.damaged(what));
         }
@@ -349,6 +419,12 @@ impl Supervisor {
         let wait = self.backoff.after(ready_for, jitter());
         let retry_in_ms = wait.as_millis() as u64;
         match self.may_complain() {
+            true if self.settings.storage == Storage::Memory => {
+                error!(
+                    how,
+                    retry_in_ms, "Redis ended, and with it the data: it was in memory only"
+                );
+            }
             true => error!(how, retry_in_ms, "Redis ended"),
             false => debug!(how, retry_in_ms, "Redis ended again"),
         }
@@ -357,6 +433,9 @@ impl Supervisor {
 
     /// The data cannot be loaded: waits for somebody to do something about it.
     fn damaged(&mut self, what: String) -> Phase {
+        if self.restoring.as_mut().is_some_and(|restoring| restoring.refused(&what)) {
+            return Phase::Restore;
+        }
         if self.may_complain() {
             error!("Redis cannot load its data: {what}");
         }
@@ -383,15 +462,33 @@ impl Supervisor {
     }
 
     async fn stop(&mut self, child: Option<Child>) -> anyhow::Result<Stopped> {
+        let was_ready = self.status.borrow().is_ready();
         self.set_state(State::Stopping);
-        let Some(mut child) = child else { return Ok(Stopped::Cleanly) };
-        match child.end_within(STOP).await? {
+        let deadline = Instant::now() + STOP;
+        let target = self.own_connection();
+        let is_stored = match &mut self.keeper {
+            Some(keeper) if was_ready => keeper.store_last(&target, STOP - AFTER_SNAPSHOT).await,
+            Some(keeper) => keeper.stores_no_more(),
+            None => true,
+        };
+        let stopped = match child {
+            Some(child) => self.end(child, deadline).await?,
+            None => Stopped::Cleanly,
+        };
+        Ok(if is_stored { stopped } else { Stopped::Badly })
+    }
+
+    async fn end(&self, mut child: Child, deadline: Instant) -> anyhow::Result<Stopped> {
+        match child.end_within(deadline.saturating_duration_since(Instant::now())).await? {
             // Killed by the SIGTERM itself: it had not come so far as to handle it, or to have
             // anything to store.
             Ending::ByItself(status)
                 if status.success() || status.signal() == Some(Signal::SIGTERM as i32) =>
             {
-                info!("Redis stored everything and ended");
+                match self.settings.storage {
+                    Storage::Memory => info!("Redis ended, and with it the data"),
+                    _ => info!("Redis stored everything and ended"),
+                }
                 return Ok(Stopped::Cleanly);
             }
             Ending::ByItself(status) => {

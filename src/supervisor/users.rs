@@ -15,6 +15,12 @@ pub const FILE: &str = "users.acl";
 /// The user that the supervisor itself connects as.
 pub const SUPERVISOR: &str = "pkv-supervisor";
 
+/// The user that `pkv backup` connects as.
+pub const BACKUP: &str = "pkv-backup";
+
+/// What it may do: be a replica, and ask how far it is.
+const BACKUP_RULES: &str = "resetchannels -@all +sync +replconf +info";
+
 /// What every caller may do: everything but controlling the server. Enforced by Redis itself, so
 /// that a Lua script cannot reach what the policy table refuses.
 const CALLER_RULES: &str = "~* &* +@all -@admin -@dangerous \
@@ -37,6 +43,8 @@ pub struct Passwords {
     pub supervisor: Secret,
     /// Of callers over REST.
     pub callers: Secret,
+    /// Of `pkv backup`.
+    pub backup: Secret,
 }
 
 /// The whole file, passwords as hashes only. `before` is the file of the start before: whoever is in
@@ -53,12 +61,18 @@ pub fn render(settings: &Settings, passwords: &Passwords, before: &str) -> Strin
         user(acl::READONLY, &hashed(token), READONLY_RULES);
     }
     user(SUPERVISOR, &hashed(&passwords.supervisor), "~* &* +@all");
+    user(BACKUP, &hashed(&passwords.backup), BACKUP_RULES);
     let limits = acl::LIMITS.join(" ");
-    for line in before.lines().filter(|line| is_callers(line)) {
+    for line in callers(before).lines() {
         // A file from elsewhere may hold selectors, which no rule behind them limits.
         let _ = writeln!(file, "{} clearselectors {limits}", line.trim_end());
     }
     file
+}
+
+/// The lines of the users that callers have made.
+pub fn callers(file: &str) -> String {
+    file.lines().filter(|line| is_callers(line)).map(|line| format!("{line}\n")).collect()
 }
 
 /// `user name …` of a user that is not pkv's own.

@@ -7,6 +7,7 @@
 //! command of the batch has the `readonly` flag in the `COMMAND` table of the server it is sent to
 //! again. Everything else that was under way when a connection broke is [`Fault::Lost`].
 
+mod copy;
 mod link;
 mod monitor;
 mod pool;
@@ -26,6 +27,7 @@ use crate::engine::Engine;
 use crate::state::StatusReceiver;
 use crate::tokens::{Access, Target, Tenant};
 
+pub use copy::Source;
 pub use link::{Kind, Link};
 pub use monitor::{Monitor, Sight};
 use pool::Pool;

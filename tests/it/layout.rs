@@ -6,21 +6,29 @@ use std::path::Path;
 
 /// Room → the rooms that it may import. `lib` and `main` may import everything.
 const ARROWS: &[(&str, &[&str])] = &[
-    ("api", &["command", "dialect", "engine", "reply", "state", "stop", "tokens", "upstream"]),
+    (
+        "api",
+        &["command", "config", "dialect", "engine", "reply", "state", "stop", "tokens", "upstream"],
+    ),
+    ("backup", &["config", "data_dir", "private_dir", "state", "stop", "supervisor", "upstream"]),
     ("banner", &["config", "secret"]),
     ("command", &[]),
     ("config", &["secret"]),
-    ("data_dir", &["secret"]),
+    ("data_dir", &["config", "private_dir", "secret"]),
     ("dialect", &["command", "engine", "reply", "rest_token", "secret"]),
     ("engine", &[]),
     ("logging", &[]),
+    ("private_dir", &[]),
     ("reply", &[]),
     ("rest_token", &["secret"]),
     ("secret", &[]),
     ("signals", &["stop"]),
-    ("state", &[]),
+    ("state", &["config"]),
     ("stop", &[]),
-    ("supervisor", &["command", "config", "data_dir", "secret", "state", "stop", "upstream"]),
+    (
+        "supervisor",
+        &["command", "config", "data_dir", "private_dir", "secret", "state", "stop", "upstream"],
+    ),
     ("tokens", &["config", "rest_token", "secret"]),
     ("upstream", &["command", "config", "engine", "reply", "rest_token", "state", "tokens"]),
 ];

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod backup;
 mod bad_input;
 mod dialect;
 mod differential;
@@ -11,6 +12,7 @@ mod layout;
 mod properties;
 mod readonly;
 mod start;
+mod storage;
 mod streams;
 mod supervisor;
 mod support;

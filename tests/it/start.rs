@@ -39,10 +39,10 @@ impl Drop for Running {
 }
 
 /// How a start ended.
-struct Ended {
-    code: Option<i32>,
-    stdout: String,
-    stderr: String,
+pub struct Ended {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
 }
 
 /// Runs pkv to its end, `limit` at the longest.
@@ -50,7 +50,8 @@ async fn ended(dir: &Path, vars: &[(&str, &str)], limit: Duration) -> Ended {
     run_to_end(&mut Pkv::command(dir, vars), limit).await
 }
 
-async fn run_to_end(command: &mut Command, limit: Duration) -> Ended {
+/// Runs any command to its end.
+pub async fn run_to_end(command: &mut Command, limit: Duration) -> Ended {
     // Files and not pipes: nobody has to read while it runs.
     let output = tempfile::tempdir().unwrap();
     let file = |name: &str| std::fs::File::create(output.path().join(name)).unwrap();
@@ -61,7 +62,7 @@ async fn run_to_end(command: &mut Command, limit: Duration) -> Ended {
 }
 
 /// Asks a Redis over its own protocol, past pkv.
-async fn ask(url: &str, words: &[&str]) -> redis::RedisResult<Value> {
+pub async fn ask(url: &str, words: &[&str]) -> redis::RedisResult<Value> {
     let client = redis::Client::open(url)?;
     let mut connection = client.get_multiplexed_async_connection().await?;
     redis::cmd(words[0]).arg(&words[1..]).query_async(&mut connection).await
@@ -72,6 +73,6 @@ fn text(value: &str) -> Value {
 }
 
 /// Whether some line of the log's message contains this.
-fn log_says(pkv: &Pkv, part: &str) -> bool {
+pub fn log_says(pkv: &Pkv, part: &str) -> bool {
     pkv.log().iter().any(|entry| entry["message"].as_str().is_some_and(|text| text.contains(part)))
 }

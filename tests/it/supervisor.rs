@@ -6,6 +6,6 @@ mod full_disk;
 mod hung;
 mod load;
 mod process;
-mod starting;
+pub mod starting;
 mod stop;
 mod torn_file;

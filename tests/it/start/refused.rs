@@ -86,6 +86,7 @@ async fn a_data_directory_that_cannot_be_written_is_named() {
         let end = ended(dir.path(), &[("PKV_DATA_DIR", path)], Duration::from_secs(5)).await;
         let reason = reason(&end);
         assert!(reason.contains(path) && reason.contains("PKV_DATA_DIR"), "{reason}");
+        assert!(reason.contains("PKV_STORAGE=memory"), "{reason}");
         assert_eq!(reason.lines().count(), 1, "{reason}");
     }
 }

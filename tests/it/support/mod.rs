@@ -1,5 +1,6 @@
 //! What every test needs: a pkv of its own, a Redis of its own, a way to ask.
 
+mod bucket;
 mod dice;
 mod fake_redis;
 mod pkv;
@@ -10,6 +11,7 @@ mod resp2;
 use std::future::Future;
 use std::time::{Duration, Instant};
 
+pub use bucket::{Bucket, snapshots};
 pub use dice::Dice;
 pub use fake_redis::{Act, FakeRedis};
 pub use pkv::{Bearer, Pkv, Reply, TOKEN, items, result};
