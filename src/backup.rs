@@ -12,7 +12,7 @@ mod store;
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -73,6 +73,7 @@ pub async fn save(
         Locked::Ours(lock) => {
             let is_empty = Store::of(&data_dir).is_empty();
             ensure!(!is_empty, "{} holds no data", data_dir.path().display());
+            owned(&data_dir)?;
             let work = async |redis: &ConnectionString| copy(redis, &partial, &progress).await;
             private_redis::with(settings.clone(), lock, &progress, work).await?;
         }
@@ -89,6 +90,18 @@ fn not_in_memory(data_dir: &DataDir) -> anyhow::Result<()> {
         let why = data_dir.why().unwrap_or_default();
         bail!("there is no data directory, data is in memory only ({why})");
     }
+    Ok(())
+}
+
+/// Files that root makes there would keep a pkv that is not root from starting.
+fn owned(data_dir: &DataDir) -> anyhow::Result<()> {
+    let dir = data_dir.redis_dir();
+    let owner = fs::metadata(dir)?.uid();
+    ensure!(
+        owner == nix::unistd::geteuid().as_raw(),
+        "{} belongs to the user {owner}: run this as that user",
+        dir.display()
+    );
     Ok(())
 }
 
@@ -188,6 +201,7 @@ pub async fn restore(
             data_dir.path().display()
         ),
     };
+    owned(&data_dir)?;
     let store = Store::of(&data_dir);
     ensure!(
         replaces || store.is_empty(),

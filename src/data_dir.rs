@@ -8,22 +8,18 @@
 
 pub mod append_only;
 mod local;
+mod lock;
 mod probe;
 mod snapshots;
 mod write_once;
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{ErrorKind, Read, Seek, Write};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::fs::{self, OpenOptions};
+use std::io::{ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
-use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg};
-use tokio::time::Instant;
-use tracing::{info, warn};
+use tracing::warn;
 
 use crate::config::{Bundled, Storage};
 use crate::private_dir::PrivateDir;
@@ -31,15 +27,9 @@ use crate::secret::Secret;
 use probe::Finding;
 
 pub use local::{note_snapshot, noted_snapshot};
+pub use lock::{Lock, Locked};
 pub use snapshots::{Snapshots, time_of as snapshot_time};
 pub use write_once::copy;
-
-/// How long the Redis of a pkv that was killed may take to end before its directory counts as used
-/// by somebody else.
-const PREDECESSOR: Duration = Duration::from_secs(10);
-
-/// The file whose lock is the directory's.
-const LOCK: &str = ".lock";
 
 /// Tried in turn if no directory was named; the first is never made.
 const PLACES: [&str; 2] = ["/data", ".pkv"];
@@ -55,32 +45,17 @@ pub struct DataDir {
     _temporary: Option<PrivateDir>,
 }
 
-/// The proof that this directory is ours alone, as long as it lives.
-#[derive(Debug)]
-pub struct Lock(Flock<File>);
-
-impl AsFd for Lock {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
-    }
-}
-
-/// Whether the lock could be had at once.
-#[derive(Debug)]
-pub enum Locked {
-    /// It is ours.
-    Ours(Lock),
-    /// Somebody else has it: the process, as far as it is known.
-    Theirs(String),
-}
-
 impl DataDir {
     /// The directory that was asked for, or `/data` if it can be written, or `.pkv` below the
     /// working directory. Made if need be, for its owner alone. If none was asked for and none can be
     /// written, nothing is kept.
     pub fn find(settings: &Bundled) -> anyhow::Result<Self> {
         if settings.storage == Some(Storage::Memory) {
-            return Self::in_memory(&settings.temp_dir, "PKV_STORAGE=memory".into());
+            let why = match settings.data_dir.as_deref().filter(|path| holds_data(path)) {
+                Some(path) => format!("PKV_STORAGE=memory, although {} holds data", path.display()),
+                None => "PKV_STORAGE=memory".to_owned(),
+            };
+            return Self::in_memory(&settings.temp_dir, why);
         }
         if let Some(path) = &settings.data_dir {
             let finding = probe::make(path).and_then(|()| probe::probe(path));
@@ -163,18 +138,6 @@ impl DataDir {
         }
     }
 
-    /// Whether a pkv, or the Redis that outlives it for a moment, is using the directory that would
-    /// be found. Makes nothing.
-    pub fn is_in_use(asked_for: Option<&Path>) -> bool {
-        let places = match asked_for {
-            Some(path) => vec![path],
-            None => PLACES.map(Path::new).to_vec(),
-        };
-        places.into_iter().filter_map(|dir| File::open(dir.join(LOCK)).ok()).any(|file| {
-            matches!(Flock::lock(file, FlockArg::LockSharedNonblock), Err((_, Errno::EWOULDBLOCK)))
-        })
-    }
-
     /// The absolute path.
     pub fn path(&self) -> &Path {
         &self.path
@@ -193,65 +156,6 @@ impl DataDir {
     /// Where Redis has its files.
     pub fn redis_dir(&self) -> &Path {
         &self.redis_dir
-    }
-
-    /// Locks the directory. Redis inherits the lock, so that a Redis that outlives its pkv for a
-    /// moment keeps a new one from writing to the same files.
-    pub async fn lock(&self) -> anyhow::Result<Lock> {
-        let deadline = Instant::now() + PREDECESSOR;
-        let mut said = false;
-        loop {
-            match self.try_lock()? {
-                Locked::Ours(lock) => return Ok(lock),
-                Locked::Theirs(holder) if Instant::now() >= deadline => bail!(
-                    "{} is used by another pkv (process {holder}); PKV_DATA_DIR names another place",
-                    self.path.display(),
-                ),
-                Locked::Theirs(_) => {}
-            }
-            if !std::mem::replace(&mut said, true) {
-                info!(dir = %self.path.display(), "waiting for another Redis to leave the directory");
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    }
-
-    /// Locks the directory if nobody else has.
-    pub fn try_lock(&self) -> anyhow::Result<Locked> {
-        let path = self.path.join(LOCK);
-        let file = match self.storage {
-            // Once it is there it cannot be opened to change it.
-            Storage::Snapshots if path.exists() => File::open(&path),
-            Storage::Snapshots => write_once::write(&path, "").and_then(|()| File::open(&path)),
-            Storage::AppendOnly | Storage::Memory => OpenOptions::new()
-                .read(true)
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .mode(0o600)
-                .open(&path),
-        };
-        let file = file.context("opening the data directory's lock")?;
-        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-            Ok(mut lock) => {
-                let holder = format!("{}\n", std::process::id());
-                // For whoever finds the lock taken; that it is taken does not depend on it.
-                let _ = match self.storage {
-                    Storage::Snapshots => write_once::write(&path, &holder),
-                    _ => lock
-                        .set_len(0)
-                        .and_then(|()| lock.rewind())
-                        .and_then(|()| lock.write_all(holder.as_bytes())),
-                };
-                Ok(Locked::Ours(Lock(lock)))
-            }
-            Err((mut busy, Errno::EWOULDBLOCK)) => {
-                let mut holder = String::new();
-                let _ = busy.read_to_string(&mut holder);
-                Ok(Locked::Theirs(holder.trim().to_owned()))
-            }
-            Err((_, error)) => Err(error).context("locking the data directory"),
-        }
     }
 
     /// The token that was generated for this directory, generated now if there is none.
@@ -318,7 +222,7 @@ mod tests {
     use super::*;
     use crate::config::Config;
 
-    fn settings(dir: &Path, storage: &str) -> Bundled {
+    pub(super) fn settings(dir: &Path, storage: &str) -> Bundled {
         let vars = [
             ("PKV_DATA_DIR", dir.join("data")),
             ("PKV_STORAGE", storage.into()),
@@ -356,6 +260,17 @@ mod tests {
         assert!(temporary.is_dir());
         drop(data);
         assert!(!temporary.exists());
+
+        // A path so long that what is in it can be seen, while nothing with a longer name can be made:
+        // not even root can write there.
+        let mut full = dir.path().canonicalize().unwrap();
+        while full.as_os_str().len() < 4080 {
+            let left = 4080 - full.as_os_str().len();
+            full.push("d".repeat((left - 1).clamp(1, 200)));
+        }
+        fs::create_dir_all(full.join(append_only::DIR)).unwrap();
+        let error = DataDir::first_of(&[&missing, &full], &settings).unwrap_err().to_string();
+        assert!(error.contains("which holds data"), "{error}");
     }
 
     #[test]
@@ -365,19 +280,5 @@ mod tests {
         fs::create_dir_all(dir.path().join("data/appendonlydir")).unwrap();
         let error = DataDir::find(&settings).unwrap_err().to_string();
         assert!(error.contains("PKV_STORAGE=append-only"), "{error}");
-    }
-
-    #[test]
-    fn a_lock_is_had_once() {
-        for storage in ["append-only", "snapshots"] {
-            let dir = tempfile::tempdir().unwrap();
-            let data = DataDir::find(&settings(dir.path(), storage)).unwrap();
-            for _ in 0..2 {
-                let Locked::Ours(lock) = data.try_lock().unwrap() else { panic!("{storage}") };
-                let Locked::Theirs(holder) = data.try_lock().unwrap() else { panic!("{storage}") };
-                assert_eq!(holder, std::process::id().to_string());
-                drop(lock);
-            }
-        }
     }
 }

@@ -37,7 +37,6 @@ mod sync;
 mod users;
 mod watchdog;
 
-use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -54,7 +53,7 @@ use tracing::{debug, error, info, warn};
 
 use crate::command::acl;
 use crate::config::{ConnectionString, Durability, Storage};
-use crate::data_dir::{self, Lock, Snapshots, append_only};
+use crate::data_dir::{self, Lock, append_only};
 use crate::private_dir::PrivateDir;
 use crate::secret::Secret;
 use crate::state::{State, Status, StatusReceiver};
@@ -67,7 +66,7 @@ use snapshots::Keeper;
 use users::Passwords;
 
 pub use backup_login::read as backup_login;
-pub use memory::default_maxmemory;
+pub use settings::Settings;
 
 /// Ends in a row, before Redis has ever been ready, that mean a broken setup.
 const GIVE_UP: u32 = 3;
@@ -83,37 +82,6 @@ const AFTER_SNAPSHOT: Duration = Duration::from_secs(1);
 
 /// While Redis keeps ending, one error line this often and not one for each try.
 const COMPLAIN: Duration = Duration::from_secs(60);
-
-/// What the bundled Redis is to be.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// The program.
-    pub server: PathBuf,
-    /// Where it keeps its files.
-    pub data_dir: PathBuf,
-    /// How data is kept.
-    pub storage: Storage,
-    /// Where snapshots are, if there are any.
-    pub snapshots: Snapshots,
-    /// Longest time between a change and the snapshot that holds it.
-    pub snapshot_interval: Duration,
-    /// Where the socket's private directory is tried first.
-    pub temp_dir: PathBuf,
-    /// A loopback address and port, beside the socket.
-    pub address: Option<SocketAddr>,
-    /// The password of Redis's default user; `None`: none is needed.
-    pub password: Option<Secret>,
-    /// The read-only token, which is also the password of the user that may only read.
-    pub readonly_token: Option<Secret>,
-    /// Database that callers use.
-    pub database: i64,
-    /// When writes reach the disk.
-    pub durability: Durability,
-    /// Bytes; `None`: no limit.
-    pub maxmemory: Option<u64>,
-    /// Longest silence of a Redis that runs.
-    pub hang_limit: Duration,
-}
 
 /// How the stop went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

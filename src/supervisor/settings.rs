@@ -1,10 +1,46 @@
-//! What follows for the supervisor from the environment and the data directory.
+//! What the bundled Redis is to be.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Context;
 
-use super::{Settings, default_maxmemory};
-use crate::config::Bundled;
+use super::memory::default_maxmemory;
+use crate::config::{Bundled, Durability, Storage};
 use crate::data_dir::{DataDir, Snapshots};
+use crate::secret::Secret;
+
+/// What the bundled Redis is to be.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The program.
+    pub server: PathBuf,
+    /// Where it keeps its files.
+    pub data_dir: PathBuf,
+    /// How data is kept.
+    pub storage: Storage,
+    /// Where snapshots are, if there are any.
+    pub snapshots: Snapshots,
+    /// Longest time between a change and the snapshot that holds it.
+    pub snapshot_interval: Duration,
+    /// Where the socket's private directory is tried first.
+    pub temp_dir: PathBuf,
+    /// A loopback address and port, beside the socket.
+    pub address: Option<SocketAddr>,
+    /// The password of Redis's default user; `None`: none is needed.
+    pub password: Option<Secret>,
+    /// The read-only token, which is also the password of the user that may only read.
+    pub readonly_token: Option<Secret>,
+    /// Database that callers use.
+    pub database: i64,
+    /// When writes reach the disk.
+    pub durability: Durability,
+    /// Bytes; `None`: no limit.
+    pub maxmemory: Option<u64>,
+    /// Longest silence of a Redis that runs.
+    pub hang_limit: Duration,
+}
 
 impl Settings {
     /// What the environment says, for the data in this directory: a Redis that nobody but pkv reaches.

@@ -115,3 +115,26 @@ async fn a_file_that_is_no_whole_rdb_is_not_restored() {
     assert!(ended.stderr.starts_with("pkv: reading none: "), "{}", ended.stderr);
     assert!(files(&dir.path().join("data")) == before, "something was changed");
 }
+
+/// Root may write anywhere, but what it makes in somebody else's directory would keep him from starting.
+/// (Others the system itself keeps out.)
+#[tokio::test]
+async fn what_belongs_to_somebody_else_is_left_alone() {
+    let dir = TempDir::new().unwrap();
+    let running = Pkv::start_in(dir.path(), &[]);
+    result(running.run(json!(["SET", "k", "v"])).await);
+    assert_eq!(pkv(dir.path(), &["backup", "copy.rdb"], &[]).await.code, Some(0));
+    running.stop().await;
+    let data = dir.path().join("data");
+    if !nix::unistd::geteuid().is_root() {
+        return;
+    }
+    std::os::unix::fs::chown(&data, Some(12345), None).unwrap();
+    let before = files(&data);
+    for arguments in [&["backup", "new.rdb"] as &[&str], &["restore", "copy.rdb", "--force"]] {
+        let ended = pkv(dir.path(), arguments, &[]).await;
+        assert_eq!(ended.code, Some(1));
+        assert!(ended.stderr.contains("belongs to the user 12345"), "{}", ended.stderr);
+    }
+    assert!(files(&data) == before, "something was changed");
+}
