@@ -61,8 +61,21 @@ pub struct Data {
     pub snapshot_error: Option<Arc<str>>,
     /// Bytes that can still be written, once somebody has looked.
     pub free_bytes: Option<u64>,
-    /// Whether that is too little.
+    /// Whether that is too little for long.
     pub is_short_of_room: bool,
+    /// What becomes of writes.
+    pub writing: Writing,
+}
+
+/// What becomes of writes, as far as the disk goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Writing {
+    /// They are stored.
+    Well,
+    /// They are refused: there is no room.
+    Refused,
+    /// They are taken, but the file that they go to may be damaged, and there is no room to rewrite it.
+    Doubtful,
 }
 
 impl Status {
@@ -74,6 +87,7 @@ impl Status {
             snapshot_error: None,
             free_bytes: None,
             is_short_of_room: false,
+            writing: Writing::Well,
         };
         let (state, since) = (State::Starting, SystemTime::now());
         Self { state, since, restarts: 0, last_error: None, data }

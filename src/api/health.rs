@@ -12,7 +12,7 @@ use serde_json::json;
 use super::{Context, error};
 use crate::command::{Batch, Command};
 use crate::config::Storage;
-use crate::state::{Data, State, Status};
+use crate::state::{Data, State, Status, Writing};
 use crate::tokens::{Access, Tenant};
 
 /// Longest wait for the PING behind `/ready`: a probe wants an answer, whatever it is.
@@ -100,6 +100,15 @@ fn data(data: &Data) -> serde_json::Value {
     }
     if data.is_short_of_room {
         report["warning"] = "the disk is nearly full".into();
+    }
+    match data.writing {
+        Writing::Well => {}
+        Writing::Refused => report["warning"] = "the disk is full: writes are refused".into(),
+        Writing::Doubtful => {
+            report["warning"] = "the append-only file may be damaged: make room so that it can be \
+                rewritten, as much as the data takes in memory"
+                .into();
+        }
     }
     if let Some(free) = data.free_bytes {
         report["free_bytes"] = free.into();

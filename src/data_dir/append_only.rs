@@ -21,9 +21,11 @@ pub const SET_ASIDE: &str = "appendonlydir.before-restore";
 /// Where it is once somebody else has stored a newer snapshot than it goes on from.
 pub const STALE: &str = "appendonlydir.stale";
 
+/// The list of them.
+pub const MANIFEST: &str = "appendonly.aof.manifest";
+
 const NEW: &str = "appendonlydir.new";
 const BASE: &str = "appendonly.aof.1.base.rdb";
-const MANIFEST: &str = "appendonly.aof.manifest";
 
 /// Whether append-only files are there.
 pub fn is_in(redis_dir: &Path) -> bool {

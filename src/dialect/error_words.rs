@@ -3,9 +3,14 @@
 //! | error | Upstash | server |
 //! |---|---|---|
 //! | an unknown script | `NOSCRIPT No matching script. Please use EVAL.` (`@upstash/redis`' tests) | Valkey says less |
+//! | a write while the disk of the bundled Redis is full | - | the supervisor has it refuse writes that no replica would get; what Redis says when it fails to write says more |
 //! | a command that the user may not run | Redis 6's wording (seen by users) | Redis 7.0 says less, later ones name the user |
 
 const NOSCRIPT: &str = "NOSCRIPT No matching script. Please use EVAL.";
+
+const NO_REPLICAS: &str = "NOREPLICAS Not enough good replicas to write.";
+
+const DISK_FULL: &str = "MISCONF Errors writing to the AOF file: No space left on device";
 
 /// An error of the server, in Upstash's words.
 pub fn translate(text: String) -> String {
@@ -18,6 +23,14 @@ pub fn translate(text: String) -> String {
         .and_then(|(_, rest)| rest.split_once('\''));
     match denied {
         Some((command, _)) => no_permission(command),
+        None => text,
+    }
+}
+
+/// An error of the bundled Redis, which has no replicas to miss.
+pub fn of_the_bundled(text: String) -> String {
+    match text.strip_prefix(NO_REPLICAS) {
+        Some(where_in_a_script) => format!("{DISK_FULL}{where_in_a_script}"),
         None => text,
     }
 }

@@ -136,6 +136,7 @@ pub struct Answer<'a> {
     count: usize,
     meaning: Meaning,
     engine: &'a Engine,
+    is_bundled: bool,
 }
 
 /// A reply, or the text of an error, in Upstash's words.
@@ -215,7 +216,12 @@ impl Dialect {
             Sent::Two(first, second) => batch.extend([first, second]),
         }
         let count = batch.len() - before;
-        Answer { count, meaning: translation.meaning, engine: listener.engine }
+        Answer {
+            count,
+            meaning: translation.meaning,
+            engine: listener.engine,
+            is_bundled: listener.is_bundled,
+        }
     }
 
     fn rewrite(&self, command: Command, listener: Listener<'_>) -> Translation {
@@ -315,6 +321,7 @@ impl Answer<'_> {
         match (value, sent) {
             (Value::ServerError(error), [first, ..]) => {
                 let text = reading_twin::translate(reply::error_text(&error).into_owned());
+                let text = if self.is_bundled { error_words::of_the_bundled(text) } else { text };
                 let text = unknown_command::translate(first, &self.meaning, self.engine, text);
                 Reply::Error(error_words::translate(text))
             }

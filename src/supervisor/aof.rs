@@ -6,31 +6,54 @@
 
 use std::time::Duration;
 
-use anyhow::{bail, ensure};
-use redis::Value;
+use anyhow::{Context, bail, ensure};
+use redis::{ServerError, Value};
+use tokio::time::timeout;
 
 use super::readiness::Probe;
 
 /// Between two looks at a rewrite.
 const LOOK: Duration = Duration::from_millis(20);
 
+/// Longest wait for it all: a hundred gigabytes at the speed of a slow disk.
+const LIMIT: Duration = Duration::from_secs(3600);
+
 /// Rewrites the file and returns once the new one is in place.
 pub async fn rewrite(probe: &Probe) -> anyhow::Result<()> {
-    match probe.call(&["BGREWRITEAOF"]).await {
-        Some(Value::ServerError(error)) => bail!("BGREWRITEAOF: {error}"),
-        Some(_) => {}
-        None => bail!("Redis went away before the append-only file was rewritten"),
-    }
+    timeout(LIMIT, begin_and_end(probe)).await.context("rewriting the append-only file")?
+}
+
+async fn begin_and_end(probe: &Probe) -> anyhow::Result<()> {
     loop {
-        let progress = probe.info("aof_rewrite_in_progress").await;
-        let scheduled = probe.info("aof_rewrite_scheduled").await;
-        match (progress.as_deref(), scheduled.as_deref()) {
-            (Some("0"), Some("0")) => break,
-            (Some(_), Some(_)) => tokio::time::sleep(LOOK).await,
-            _ => bail!("Redis went away while the append-only file was rewritten"),
+        // Redis may have begun by itself, with what is to be cured.
+        until_none_is_rewritten(probe).await?;
+        match probe.call(&["BGREWRITEAOF"]).await {
+            Some(Value::ServerError(error)) if says_in_progress(&error) => {}
+            Some(Value::ServerError(error)) => bail!("BGREWRITEAOF: {error}"),
+            Some(_) => break,
+            None => bail!("Redis went away before the append-only file was rewritten"),
         }
     }
+    until_none_is_rewritten(probe).await?;
     let status = probe.info("aof_last_bgrewrite_status").await;
     ensure!(status.as_deref() == Some("ok"), "rewriting the append-only file failed");
     Ok(())
+}
+
+fn says_in_progress(error: &ServerError) -> bool {
+    error.details().is_some_and(|details| details.contains("already in progress"))
+}
+
+async fn until_none_is_rewritten(probe: &Probe) -> anyhow::Result<()> {
+    loop {
+        // Of one moment: what is scheduled becomes what is in progress.
+        let Some(info) = probe.infos(["aof_rewrite_in_progress", "aof_rewrite_scheduled"]).await
+        else {
+            bail!("Redis went away while the append-only file was rewritten");
+        };
+        if info == ["0", "0"] {
+            return Ok(());
+        }
+        tokio::time::sleep(LOOK).await;
+    }
 }

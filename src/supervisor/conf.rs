@@ -4,6 +4,7 @@
 use std::fmt::Write;
 use std::path::Path;
 
+use super::headroom::NOBODY_MAY_WRITE;
 use super::{Settings, users};
 use crate::command::policy::NOTIFICATIONS;
 use crate::config::{Durability, Storage};
@@ -34,6 +35,9 @@ pub fn render(settings: &Settings, socket: &Path, before: &str) -> String {
     if settings.storage == Storage::Memory {
         // The last line of a name counts.
         line("appendonly", "no");
+    } else {
+        // Until the supervisor has seen that there is room.
+        line("min-replicas-to-write", NOBODY_MAY_WRITE);
     }
     if let Some(bytes) = settings.maxmemory {
         line("maxmemory", &bytes.to_string());

@@ -4,7 +4,7 @@
 //! read.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
@@ -22,6 +22,7 @@ pub struct Tail {
     lines: Mutex<VecDeque<String>>,
     short_read: AtomicBool,
     accepting: AtomicBool,
+    recoveries: AtomicU64,
 }
 
 impl Tail {
@@ -40,12 +41,21 @@ impl Tail {
         self.accepting.load(Ordering::Acquire)
     }
 
+    /// How often Redis said that it could append to its file again after it could not. It says so every
+    /// time, unlike the failures.
+    pub fn recoveries(&self) -> u64 {
+        self.recoveries.load(Ordering::Acquire)
+    }
+
     fn add(&self, line: &str) {
         if line.contains("Ready to accept connections") {
             self.accepting.store(true, Ordering::Release);
         }
         if line.contains("short read while loading the AOF") {
             self.short_read.store(true, Ordering::Release);
+        }
+        if line.contains("AOF write error looks solved") {
+            self.recoveries.fetch_add(1, Ordering::AcqRel);
         }
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         if lines.len() == KEPT {

@@ -25,6 +25,9 @@ mod backup_login;
 mod child;
 mod conf;
 mod damage;
+mod endings;
+mod headroom;
+mod loading;
 mod logs;
 mod memory;
 mod readiness;
@@ -36,20 +39,16 @@ mod snapshots;
 mod sync;
 mod users;
 mod watchdog;
+mod zeros;
 
 use std::os::fd::AsFd;
-use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
-use std::process::ExitStatus;
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use anyhow::bail;
-use nix::sys::signal::Signal;
 use tokio::sync::watch;
 use tokio::time::Instant;
-use tracing::{debug, error, info, warn};
+use tracing::info;
 
 use crate::command::acl;
 use crate::config::{ConnectionString, Durability, Storage};
@@ -59,29 +58,15 @@ use crate::secret::Secret;
 use crate::state::{State, Status, StatusReceiver};
 use crate::stop::Stop;
 use backoff::Backoff;
-use child::{Child, Ending};
-use readiness::Probe;
+use child::Child;
+use endings::describe;
+use headroom::Headroom;
 use restoring::Restoring;
 use snapshots::Keeper;
 use users::Passwords;
 
 pub use backup_login::read as backup_login;
 pub use settings::Settings;
-
-/// Ends in a row, before Redis has ever been ready, that mean a broken setup.
-const GIVE_UP: u32 = 3;
-
-/// Longest wait for Redis to store everything and end.
-const STOP: Duration = Duration::from_secs(5);
-
-/// Longest wait for the log lines of a start to be read.
-const LOG_READ: Duration = Duration::from_secs(1);
-
-/// Of the time that Redis has to stop, what is left to it once the last snapshot is stored.
-const AFTER_SNAPSHOT: Duration = Duration::from_secs(1);
-
-/// While Redis keeps ending, one error line this often and not one for each try.
-const COMPLAIN: Duration = Duration::from_secs(60);
 
 /// How the stop went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,7 +99,7 @@ enum Phase {
     Restore,
     Start,
     Load(Child),
-    Serve(Child, Instant),
+    Serve(Child, Instant, Headroom),
     BackOff(Duration),
     Stop(Option<Child>),
 }
@@ -202,7 +187,9 @@ impl Supervisor {
                 Phase::Restore => self.restore(stop).await?,
                 Phase::Start => self.start(&conf, &lock)?,
                 Phase::Load(child) => self.load(child, stop).await?,
-                Phase::Serve(child, since) => self.serve(child, since, stop).await?,
+                Phase::Serve(child, since, headroom) => {
+                    self.serve(child, since, headroom, stop).await?
+                }
                 Phase::BackOff(wait) => self.back_off(wait, stop).await,
                 Phase::Stop(child) => return self.stop(child).await,
             }
@@ -263,68 +250,15 @@ impl Supervisor {
         if let Some(what) = damage::before_start(&self.settings.data_dir) {
             return Ok(self.damaged(what));
         }
-        match Child::spawn(&self.settings.server, conf, lock.as_fd(), &self.own) {
+        let server = &self.settings.server;
+        let child = zeros::cut_off(&self.settings.data_dir)
+            .and_then(|()| Child::spawn(server, conf, lock.as_fd(), &self.own));
+        match child {
             Ok(child) => {
-                info!(pid = child.pid(), server = %self.settings.server.display(), "Redis started");
+                info!(pid = child.pid(), server = %server.display(), "Redis started");
                 Ok(Phase::Load(child))
             }
             Err(error) => self.ended(None, format!("{error:#}"), &[]),
-        }
-    }
-
-    async fn load(&mut self, mut child: Child, stop: &Stop) -> anyhow::Result<Phase> {
-        let target = self.own_connection();
-        let tail = child.tail.clone();
-        let ready = async {
-            let loading = |percent| {
-                let now = State::Loading { percent };
-                self.status.send_if_modified(|status| {
-                    let was = std::mem::replace(&mut status.state, now.clone());
-                    if !matches!(was, State::Loading { .. }) {
-                        status.since = SystemTime::now();
-                    }
-                    was != now
-                });
-            };
-            let probe = Probe::until_ready(&target, loading).await;
-            // PONG may have been quicker than the log, which says whether the file was torn.
-            let deadline = Instant::now() + LOG_READ;
-            while !tail.saw_accepting() && Instant::now() < deadline {
-                tokio::time::sleep(Duration::from_millis(1)).await;
-            }
-            if tail.saw_short_read() {
-                warn!("the append-only file had a torn end: rewriting it before going on");
-                // Not ready with an uncured file: the caller restarts Redis and tries again.
-                aof::rewrite(&probe).await?;
-            }
-            anyhow::Ok(probe.info("redis_version").await.unwrap_or_default())
-        };
-        let version = tokio::select! {
-            status = child.wait() => {
-                let how = describe(status?);
-                return self.ended(None, how, &child.last_words().await);
-            }
-            () = stop.requested() => return Ok(Phase::Stop(Some(child))),
-            () = watchdog::until_hung(&target, self.settings.hang_limit) => {
-                let how = self.end_hung(&mut child).await?;
-                return self.ended(None, how, &child.last_words().await);
-            }
-            version = ready => version,
-        };
-        match version {
-            Ok(version) => {
-                self.lives += 1;
-                self.restoring = None;
-                info!(version, epoch = self.lives, "Redis is ready");
-                self.set_state(State::Ready { epoch: self.lives, version: version.into() });
-                Ok(Phase::Serve(child, Instant::now()))
-            }
-            Err(error) => {
-                child.kill();
-                let status = child.wait().await?;
-                let how = format!("{error:#}, {}", describe(status));
-                self.ended(None, how, &child.last_words().await)
-            }
         }
     }
 
@@ -332,11 +266,14 @@ impl Supervisor {
         &mut self,
         mut child: Child,
         since: Instant,
+        mut headroom: Headroom,
         stop: &Stop,
     ) -> anyhow::Result<Phase> {
         let keeps = self.settings.storage != Storage::Memory;
         let syncs = keeps && self.settings.durability == Durability::EverySecond;
         let target = self.own_connection();
+        let tail = child.tail.clone();
+        let mut headroom = pin!(headroom.keep(&target, &tail));
         let mut hung = pin!(watchdog::until_hung(&target, self.settings.hang_limit));
         let how = loop {
             tokio::select! {
@@ -345,81 +282,11 @@ impl Supervisor {
                 () = &mut hung => break self.end_hung(&mut child).await?,
                 () = sync::every_second(&self.settings.data_dir), if syncs => {}
                 () = room::watch(&self.settings, &self.status), if keeps => {}
+                () = &mut headroom, if keeps => {}
                 () = snapshots::keep(&mut self.keeper, &target) => {}
             }
         };
         self.ended(Some(since.elapsed()), how, &[])
-    }
-
-    /// Ends a Redis that does not answer; returns how that went.
-    async fn end_hung(&self, child: &mut Child) -> anyhow::Result<String> {
-        let silent_s = self.settings.hang_limit.as_secs();
-        error!(silent_s, "Redis does not answer: ending it, to start it again");
-        let status = match child.end_within(STOP).await? {
-            Ending::ByItself(status) | Ending::Killed(status) => status,
-        };
-        Ok(format!("did not answer for {silent_s} s, {}", describe(status)))
-    }
-
-    /// Redis is gone: how long until the next try, or no more of them. `tail` is what it said last,
-    /// for the case that it has never been ready.
-    fn ended(
-        &mut self,
-        ready_for: Option<Duration>,
-        how: String,
-        tail: &[String],
-    ) -> anyhow::Result<Phase> {
-        if let (Some(keeper), Some(_)) = (&mut self.keeper, ready_for) {
-            keeper.redis_ended();
-        }
-        if let Some(what) = damage::diagnose(tail, &self.settings.data_dir) {
-            return Ok(self.damaged(what));
-        }
-        self.set_state(State::Backoff);
-        self.status.send_modify(|status| status.last_error = Some(how.as_str().into()));
-        if self.lives == 0 {
-            self.ends_before_first_ready += 1;
-            if self.ends_before_first_ready >= GIVE_UP {
-                let tail = tail.join("\n");
-                bail!("Redis does not start ({how}); what it said last:\n{tail}");
-            }
-        }
-        let wait = self.backoff.after(ready_for, jitter());
-        let retry_in_ms = wait.as_millis() as u64;
-        match self.may_complain() {
-            true if self.settings.storage == Storage::Memory => {
-                error!(
-                    how,
-                    retry_in_ms, "Redis ended, and with it the data: it was in memory only"
-                );
-            }
-            true => error!(how, retry_in_ms, "Redis ended"),
-            false => debug!(how, retry_in_ms, "Redis ended again"),
-        }
-        Ok(Phase::BackOff(wait))
-    }
-
-    /// The data cannot be loaded: waits for somebody to do something about it.
-    fn damaged(&mut self, what: String) -> Phase {
-        if self.restoring.as_mut().is_some_and(|restoring| restoring.refused(&what)) {
-            return Phase::Restore;
-        }
-        if self.may_complain() {
-            error!("Redis cannot load its data: {what}");
-        }
-        let what: Arc<str> = what.into();
-        self.status.send_modify(|status| status.last_error = Some(what.clone()));
-        self.set_state(State::Damaged(what));
-        Phase::BackOff(backoff::CAP)
-    }
-
-    /// Whether the last error in the log is old enough for another one.
-    fn may_complain(&mut self) -> bool {
-        let may = self.last_complaint.is_none_or(|last| last.elapsed() >= COMPLAIN);
-        if may {
-            self.last_complaint = Some(Instant::now());
-        }
-        may
     }
 
     async fn back_off(&mut self, wait: Duration, stop: &Stop) -> Phase {
@@ -427,58 +294,5 @@ impl Supervisor {
             () = tokio::time::sleep(wait) => Phase::Start,
             () = stop.requested() => Phase::Stop(None),
         }
-    }
-
-    async fn stop(&mut self, child: Option<Child>) -> anyhow::Result<Stopped> {
-        let was_ready = self.status.borrow().is_ready();
-        self.set_state(State::Stopping);
-        let deadline = Instant::now() + STOP;
-        let target = self.own_connection();
-        let is_stored = match &mut self.keeper {
-            Some(keeper) if was_ready => keeper.store_last(&target, STOP - AFTER_SNAPSHOT).await,
-            Some(keeper) => keeper.stores_no_more(),
-            None => true,
-        };
-        let stopped = match child {
-            Some(child) => self.end(child, deadline).await?,
-            None => Stopped::Cleanly,
-        };
-        Ok(if is_stored { stopped } else { Stopped::Badly })
-    }
-
-    async fn end(&self, mut child: Child, deadline: Instant) -> anyhow::Result<Stopped> {
-        match child.end_within(deadline.saturating_duration_since(Instant::now())).await? {
-            // Killed by the SIGTERM itself: it had not come so far as to handle it, or to have
-            // anything to store.
-            Ending::ByItself(status)
-                if status.success() || status.signal() == Some(Signal::SIGTERM as i32) =>
-            {
-                match self.settings.storage {
-                    Storage::Memory => info!("Redis ended, and with it the data"),
-                    _ => info!("Redis stored everything and ended"),
-                }
-                return Ok(Stopped::Cleanly);
-            }
-            Ending::ByItself(status) => {
-                error!(how = describe(status), "Redis ended badly while stopping");
-            }
-            Ending::Killed(_) => {
-                error!(waited_s = STOP.as_secs(), "Redis did not stop and was killed");
-            }
-        }
-        Ok(Stopped::Badly)
-    }
-}
-
-/// A number in -1..=1; 0 if there is no randomness.
-fn jitter() -> f64 {
-    getrandom::u32().map_or(0.0, |random| f64::from(random) / f64::from(u32::MAX) * 2.0 - 1.0)
-}
-
-fn describe(status: ExitStatus) -> String {
-    match (status.code(), status.signal()) {
-        (Some(code), _) => format!("exit code {code}"),
-        (None, Some(signal)) => format!("killed by signal {signal}"),
-        (None, None) => "ended".to_owned(),
     }
 }

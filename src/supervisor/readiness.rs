@@ -57,13 +57,22 @@ impl Probe {
 
     /// A field of INFO, such as `redis_version`.
     pub async fn info(&self, field: &str) -> Option<String> {
+        self.infos([field]).await.map(|[value]| value)
+    }
+
+    /// Fields of INFO as they are at one moment.
+    pub async fn infos<const N: usize>(&self, fields: [&str; N]) -> Option<[String; N]> {
         let Some(Value::BulkString(info)) = self.call(&["INFO", "everything"]).await else {
             return None;
         };
         let info = String::from_utf8_lossy(&info);
-        info.lines()
-            .find_map(|line| line.strip_prefix(field)?.strip_prefix(':'))
-            .map(|value| value.trim().to_owned())
+        let value = |field: &str| {
+            let mut lines = info.lines();
+            let value = lines.find_map(|line| line.strip_prefix(field)?.strip_prefix(':'))?;
+            Some(value.trim().to_owned())
+        };
+        let values: Vec<_> = fields.into_iter().map_while(value).collect();
+        values.try_into().ok()
     }
 
     /// Sends one command; `None` if the connection is gone or does not answer.

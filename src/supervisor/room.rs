@@ -45,12 +45,15 @@ pub async fn watch(settings: &Settings, status: &watch::Sender<Status>) {
 
 /// Of the directory that has least; `None` if it does not say.
 fn free(dirs: &[PathBuf]) -> Option<u64> {
-    let free = |dir: &PathBuf| {
-        let space = statvfs(dir).ok()?;
-        // Some mounts say zero of everything.
-        (space.blocks() > 0).then(|| space.blocks_available() * space.fragment_size())
-    };
-    dirs.iter().filter_map(free).min()
+    dirs.iter().filter_map(|dir| Some(free_and_all(dir)?.0)).min()
+}
+
+/// Bytes of the file system that this directory is on; `None` if it does not say.
+pub fn free_and_all(dir: &Path) -> Option<(u64, u64)> {
+    let space = statvfs(dir).ok()?;
+    let [free, all] = [space.blocks_available(), space.blocks()].map(|n| n * space.fragment_size());
+    // Some mounts say zero of everything.
+    (all > 0).then_some((free, all))
 }
 
 /// What Redis needs: a rewrite puts all data into a new file before the old ones are removed.

@@ -15,6 +15,8 @@ use std::time::{Duration, Instant};
 use tokio::time::MissedTickBehavior;
 use tracing::{debug, error};
 
+use crate::data_dir::append_only;
+
 /// What is lost at most if the machine loses power, the sync's own time aside.
 const PERIOD: Duration = Duration::from_secs(1);
 
@@ -53,21 +55,22 @@ struct Syncer {
 
 impl Syncer {
     fn new(dir: &Path) -> Self {
-        // Redis's defaults for `appenddirname` and `appendfilename`.
-        Self { files: dir.join("appendonlydir"), synced: None }
+        Self { files: dir.join(append_only::DIR), synced: None }
     }
 
     /// Syncs the file that Redis appends to, if it has grown; returns its length then.
     fn sync(&mut self) -> io::Result<Option<u64>> {
-        let manifest = fs::read_to_string(self.files.join("appendonly.aof.manifest"))?;
-        let name = current_file(&manifest)
+        let manifest = fs::read_to_string(self.files.join(append_only::MANIFEST))?;
+        let mut paths: Vec<_> =
+            incremental(&manifest).map(|(name, _)| self.files.join(name)).collect();
+        let path = paths
+            .pop()
             .ok_or_else(|| io::Error::other("the manifest names no file that Redis appends to"))?;
-        let path = self.files.join(name);
-        let file = match File::open(&path) {
-            // Replaced by a rewrite since the manifest was read; Redis syncs it before it closes it.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            file => file?,
-        };
+        if self.synced.as_ref().is_none_or(|(synced, _)| *synced != path) {
+            // Nothing may be stored while something written before it is not.
+            paths.iter().try_for_each(|before| store(before))?;
+        }
+        let Some(file) = open(&path)? else { return Ok(None) };
         let current = (path, file.metadata()?.len());
         if self.synced.as_ref() == Some(&current) {
             return Ok(None);
@@ -79,14 +82,28 @@ impl Syncer {
     }
 }
 
-/// The last incremental file, type i. A line is made of pairs, and newer servers have more of them:
+fn store(path: &Path) -> io::Result<()> {
+    open(path)?.map_or(Ok(()), |file| file.sync_data())
+}
+
+/// `None` if it was replaced by a rewrite since the manifest was read; Redis syncs it before it closes
+/// it.
+fn open(path: &Path) -> io::Result<Option<File>> {
+    match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        file => file.map(Some),
+    }
+}
+
+/// The incremental files, type i, each with its line; Redis appends to the last. A line is made of
+/// pairs, and newer servers have more of them:
 /// `file appendonly.aof.2.incr.aof seq 2 type i startoffset 0`
 /// (<https://redis.io/docs/latest/operate/oss_and_stack/management/persistence/>).
-fn current_file(manifest: &str) -> Option<&str> {
-    manifest.lines().rev().find_map(|line| {
+pub fn incremental(manifest: &str) -> impl DoubleEndedIterator<Item = (&str, &str)> {
+    manifest.lines().filter_map(|line| {
         let words: Vec<_> = line.split(' ').collect();
         let value = |key| words.chunks(2).find(|pair| pair[0] == key)?.get(1).copied();
-        value("file").filter(|_| value("type") == Some("i"))
+        value("file").filter(|_| value("type") == Some("i")).map(|name| (name, line))
     })
 }
 

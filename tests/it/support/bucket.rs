@@ -3,7 +3,7 @@
 //!
 //! By hf-mount's `src/virtual_fs/mod.rs`: a file is stored when it is closed, from the beginning to the
 //! end; one that is there can be opened to be replaced, never to be changed (EPERM); fsync says that all
-//! is well and does nothing.
+//! is well and does nothing. The same as a disk: files can be changed, and are stored as they are written.
 
 mod mounted;
 
@@ -30,6 +30,7 @@ pub struct Bucket {
 #[derive(Default)]
 struct State {
     nodes: Mutex<Nodes>,
+    is_disk: bool,
     misused: Mutex<Vec<String>>,
     is_broken: AtomicBool,
     is_slow: AtomicBool,
@@ -59,8 +60,17 @@ struct Writer {
 
 impl Bucket {
     pub fn mount() -> Self {
+        Self::mount_as(State::default())
+    }
+
+    /// One that holds an append-only file.
+    pub fn mount_as_disk() -> Self {
+        Self::mount_as(State { is_disk: true, ..State::default() })
+    }
+
+    fn mount_as(state: State) -> Self {
         let dir = TempDir::new().unwrap();
-        let state = Arc::new(State::default());
+        let state = Arc::new(state);
         let root = Node { parent: 1, name: String::new(), content: None };
         state.nodes().all.insert(1, root);
         state.nodes().last = 1;
@@ -131,6 +141,9 @@ impl State {
 
     /// Closing stores. Called once or more for each handle.
     fn store(&self, handle: FileHandle) -> Result<(), Errno> {
+        if self.is_disk {
+            return Ok(());
+        }
         let mut nodes = self.nodes();
         let Some(writer) = nodes.writers.get_mut(&handle.0) else { return Ok(()) };
         if std::mem::replace(&mut writer.is_stored, true) {
@@ -166,6 +179,23 @@ impl Nodes {
         let writer = Writer { inode, written: Vec::new(), is_stored: false };
         self.writers.insert(self.last, writer);
         FileHandle(self.last)
+    }
+
+    /// Writes to the file itself.
+    fn change(&mut self, handle: FileHandle, offset: usize, bytes: &[u8]) -> Result<(), Errno> {
+        let writer = self.writers.get(&handle.0).ok_or(Errno::EBADF)?;
+        let content = self.all.get_mut(&writer.inode).and_then(|node| node.content.as_mut());
+        let content = content.ok_or(Errno::ENOENT)?;
+        let end = offset + bytes.len();
+        content.resize(content.len().max(end), 0);
+        content[offset..end].copy_from_slice(bytes);
+        Ok(())
+    }
+
+    fn cut(&mut self, inode: u64, length: usize) {
+        if let Some(content) = self.all.get_mut(&inode).and_then(|node| node.content.as_mut()) {
+            content.resize(length, 0);
+        }
     }
 
     fn attributes(&self, inode: u64) -> Result<FileAttr, Errno> {

@@ -48,7 +48,7 @@ impl Filesystem for Mounted {
         answer!(reply, self.0.nodes().attributes(inode.0), it => reply.attr(&NOW, &it));
     }
 
-    /// Sizes, times and modes are set in vain.
+    /// Times, modes and a bucket's sizes are set in vain.
     fn setattr(
         &self,
         _: &Request,
@@ -56,7 +56,7 @@ impl Filesystem for Mounted {
         _: Option<u32>,
         _: Option<u32>,
         _: Option<u32>,
-        _: Option<u64>,
+        size: Option<u64>,
         _: Option<TimeOrNow>,
         _: Option<TimeOrNow>,
         _: Option<SystemTime>,
@@ -67,7 +67,11 @@ impl Filesystem for Mounted {
         _: Option<BsdFileFlags>,
         reply: ReplyAttr,
     ) {
-        answer!(reply, self.0.nodes().attributes(inode.0), it => reply.attr(&NOW, &it));
+        let mut nodes = self.0.nodes();
+        if let Some(size) = size.filter(|_| self.0.is_disk) {
+            nodes.cut(inode.0, size as usize);
+        }
+        answer!(reply, nodes.attributes(inode.0), it => reply.attr(&NOW, &it));
     }
 
     fn mkdir(&self, _: &Request, at: INodeNo, name: &OsStr, _: u32, _: u32, reply: ReplyEntry) {
@@ -111,7 +115,10 @@ impl Filesystem for Mounted {
         let is_replaced = flags.0 & OFlag::O_TRUNC.bits() != 0;
         if flags.acc_mode() == OpenAccMode::O_RDONLY {
             reply.opened(FileHandle(0), FopenFlags::FOPEN_DIRECT_IO);
-        } else if is_replaced {
+        } else if is_replaced || self.0.is_disk {
+            if is_replaced && self.0.is_disk {
+                nodes.cut(inode.0, 0);
+            }
             reply.opened(nodes.write_to(inode.0), FopenFlags::FOPEN_DIRECT_IO);
         } else {
             let name = nodes.all.get(&inode.0).map_or("", |node| &node.name);
@@ -169,6 +176,11 @@ impl Filesystem for Mounted {
             std::thread::sleep(Duration::from_millis(500));
         }
         let mut nodes = self.0.nodes();
+        if self.0.is_disk {
+            let changed = nodes.change(handle, offset as usize, bytes);
+            answer!(reply, changed, _done => reply.written(bytes.len() as u32));
+            return;
+        }
         match nodes.writers.get_mut(&handle.0) {
             Some(writer) if writer.is_stored => reply.error(Errno::EIO),
             Some(writer) if writer.written.len() as u64 == offset => {
