@@ -16,6 +16,7 @@ mod storage;
 mod streams;
 mod supervisor;
 mod support;
+mod torture;
 mod upstream;
 mod users;
 mod vectors;

@@ -109,9 +109,11 @@ impl Pkv {
         }
     }
 
-    /// The program with its variables, not yet started: for tests of starts that fail.
+    /// The program with its variables, not yet started: for tests of starts that fail. `PKV_BIN` names
+    /// another build of it.
     pub fn command(dir: &Path, vars: &[(&str, &str)]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_pkv"));
+        let built = env!("CARGO_BIN_EXE_pkv").into();
+        let mut command = Command::new(std::env::var_os("PKV_BIN").unwrap_or(built));
         command.env_clear().current_dir(dir).stdin(Stdio::null());
         for name in ["PATH", "PKV_REDIS_SERVER", "TMPDIR"] {
             command.envs(std::env::var_os(name).map(|value| (name, value)));
