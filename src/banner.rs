@@ -6,13 +6,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::config::Durability;
+use crate::credentials::Credentials;
 use crate::secret::Secret;
 
 /// What stands in the banner.
 #[derive(Debug)]
 pub struct Banner<'a> {
-    /// Where pkv listens.
-    pub address: SocketAddr,
+    /// Where clients find pkv.
+    pub url: String,
     /// The token, if pkv generated it: one that the user chose is not repeated.
     pub generated_token: Option<&'a Secret>,
     /// What serves the commands.
@@ -87,8 +88,13 @@ impl Keeping {
 impl Banner<'_> {
     /// The lines; the last one is `pkv ready in N ms`.
     pub fn render(&self) -> String {
-        let url = format!("http://{}", host_and_port(self.address));
-        let token = self.generated_token.map_or("<your token>", |token| token.reveal());
+        let credentials = Credentials {
+            url: self.url.clone(),
+            token: self.generated_token.cloned().unwrap_or_else(|| Secret::new("<your token>")),
+            readonly_token: None,
+            redis_url: None,
+        };
+        let (url, token) = (&self.url, credentials.token.reveal());
         let mut text = String::new();
         // Writing into a String cannot fail.
         let _ = writeln!(text, "pkv {} on {url}", env!("CARGO_PKG_VERSION"));
@@ -110,23 +116,17 @@ impl Banner<'_> {
         if self.generated_token.is_some() {
             let _ = writeln!(text, "  token       {token}  (generated; SRH_TOKEN sets your own)");
         }
+        text.push('\n');
+        for (name, value) in credentials.variables() {
+            let _ = writeln!(text, "{name}={value}");
+        }
         let _ = write!(
             text,
-            "\nUPSTASH_REDIS_REST_URL={url}\nUPSTASH_REDIS_REST_TOKEN={token}\n\
-             KV_REST_API_URL={url}\nKV_REST_API_TOKEN={token}\n\n\
-             curl {url}/set/hello/world -H 'Authorization: Bearer {token}'\n\n\
+            "\ncurl {url}/set/hello/world -H 'Authorization: Bearer {token}'\n\n\
              pkv ready in {} ms\n",
             self.ready_in.as_millis()
         );
         text
-    }
-}
-
-/// An address that a client on this machine can use.
-fn host_and_port(address: SocketAddr) -> String {
-    match address {
-        address if address.ip().is_unspecified() => format!("localhost:{}", address.port()),
-        address => address.to_string(),
     }
 }
 
@@ -138,7 +138,7 @@ mod tests {
     fn a_chosen_token_is_not_repeated_and_a_generated_one_is() {
         let secret = Secret::new("s3cret");
         let banner = |generated_token| Banner {
-            address: "[::]:7860".parse().unwrap(),
+            url: "http://localhost:7860".into(),
             generated_token,
             engine: Engine::External { count: 1 },
             ready_in: Duration::from_millis(12),

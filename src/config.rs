@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -114,6 +114,8 @@ pub struct Config {
     pub log_level: LevelFilter,
     /// Running as a Hugging Face Space (`SPACE_ID` is set).
     pub hugging_face: bool,
+    /// Where the Space is to be reached from outside, over HTTPS (`SPACE_HOST`).
+    pub public_host: Option<String>,
     /// What the user should know but what does not stop the start.
     pub warnings: Vec<String>,
 }
@@ -138,6 +140,18 @@ impl fmt::Display for ConfigError {
 impl std::error::Error for ConfigError {}
 
 impl Config {
+    /// Where clients find a pkv that listens on this port: from outside if that is known, else on this
+    /// machine.
+    pub fn url(&self, port: u16) -> String {
+        match (&self.public_host, self.bind) {
+            (Some(host), _) => format!("https://{host}"),
+            (None, Some(address)) if !address.is_unspecified() => {
+                format!("http://{}", SocketAddr::new(address, port))
+            }
+            (None, _) => format!("http://localhost:{port}"),
+        }
+    }
+
     /// Reads the process's environment.
     pub fn from_env() -> Result<Self, ConfigError> {
         Self::from_vars(std::env::vars_os())
@@ -194,6 +208,7 @@ impl Config {
                 })?
                 .unwrap_or(LevelFilter::INFO),
             hugging_face: vars.get("SPACE_ID").is_some(),
+            public_host: vars.get("SPACE_HOST").map(str::to_owned),
             warnings,
         })
     }
@@ -238,6 +253,7 @@ fn mode(
             Some(path) => Mode::File(path),
             None => Mode::Bundled,
         },
+        Some("bundled") => Mode::Bundled,
         Some("file") => Mode::File(tokens_file.ok_or_else(|| {
             ConfigError::new(
                 "PKV_TOKENS_FILE",
@@ -253,7 +269,7 @@ fn mode(
             )
         })?),
         Some(other) => {
-            let fault = format!("{other:?} is neither env nor file (unset: the bundled Redis)");
+            let fault = format!("{other:?} is none of bundled, env, file");
             return Err(ConfigError::new("SRH_MODE", fault, "env"));
         }
     };
@@ -464,6 +480,16 @@ mod tests {
         let url = ("SRH_CONNECTION_STRING", "redis://127.0.0.1:6379");
         assert!(matches!(config(&[("SRH_MODE", "env"), url]).unwrap().mode, Mode::Env(_)));
         assert_eq!(config(&[url]).unwrap().warnings.len(), 1);
+    }
+
+    #[test]
+    fn the_url_is_one_that_a_client_can_use() {
+        let url = |vars| config(vars).unwrap().url(80);
+        assert_eq!(url(&[]), "http://localhost:80");
+        assert_eq!(url(&[("PKV_BIND", "::")]), "http://localhost:80");
+        assert_eq!(url(&[("PKV_BIND", "::1")]), "http://[::1]:80");
+        let space = [("SPACE_HOST", "me-pkv.hf.space"), ("PKV_BIND", "127.0.0.1")];
+        assert_eq!(url(&space), "https://me-pkv.hf.space");
     }
 
     #[test]

@@ -158,6 +158,22 @@ impl DataDir {
         &self.redis_dir
     }
 
+    /// The token that was generated for the directory that [`Self::find`] finds, if it was; nothing is
+    /// made or tried.
+    pub fn known_token(settings: &Bundled) -> anyhow::Result<Option<Secret>> {
+        let places = match &settings.data_dir {
+            Some(dir) => vec![dir.as_path()],
+            None => PLACES.map(Path::new).to_vec(),
+        };
+        for dir in places {
+            match read_if_there(&dir.join("token"))?.trim() {
+                "" => {}
+                token => return Ok(Some(Secret::new(token))),
+            }
+        }
+        Ok(None)
+    }
+
     /// The token that was generated for this directory, generated now if there is none.
     pub fn token(&self) -> anyhow::Result<Secret> {
         let path = self.path.join("token");

@@ -12,6 +12,9 @@
 //! | [`data_dir`] | where its data is kept, and how |
 //! | [`private_dir`] | a directory that is gone when pkv ends |
 //! | [`backup`] | its data into a file, and back |
+//! | [`credentials`] | what a client needs to reach pkv |
+//! | [`exec`] | a command with a store of its own |
+//! | [`healthcheck`] | whether a pkv is ready |
 //! | [`command`] | what a request asks for: parsing, and which commands may be sent |
 //! | [`dialect`] | where Upstash differs from Redis |
 //! | [`engine`] | which server answers |
@@ -35,9 +38,12 @@ pub mod backup;
 pub mod banner;
 pub mod command;
 pub mod config;
+pub mod credentials;
 pub mod data_dir;
 pub mod dialect;
 pub mod engine;
+pub mod exec;
+pub mod healthcheck;
 pub mod logging;
 pub mod private_dir;
 pub mod reply;
@@ -55,12 +61,13 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use tokio::net::{TcpListener, TcpStream};
 use tracing::{error, info, warn};
 
 use banner::{Banner, Engine, Keeping};
 use config::{Config, ConfigError, ConnectionString, Mode, Storage};
+use credentials::Credentials;
 use data_dir::DataDir;
 use secret::Secret;
 use state::{State, Status, StatusReceiver};
@@ -110,14 +117,15 @@ pub async fn run(config: Config, stop: Stop, started: Instant) -> anyhow::Result
             let count = tokens.targets().len();
             let serving = Serving::start(listener, &config, tokens, None, &stop);
             let engine = Engine::External { count };
-            say(&Banner { address, generated_token: None, engine, ready_in: started.elapsed() });
+            let url = config.url(address.port());
+            say(&Banner { url, generated_token: None, engine, ready_in: started.elapsed() });
             serving.until_drained(&stop).await;
             Ok(Stopped::Cleanly)
         }
         Backend::Bundled(bundled, tokens) => {
             let status = bundled.supervisor.status();
             let serving = Serving::start(listener, &config, tokens, Some(status.clone()), &stop);
-            let banner = announce(&bundled, status, address, started);
+            let banner = announce(&bundled, status, config.url(address.port()), started);
             let redis_stop = Stop::default();
             let supervise = async {
                 let lock = tokio::select! {
@@ -166,6 +174,7 @@ impl Serving {
             dialect: dialect::Dialect::new(config.speaks_upstash),
             upstreams: upstreams.clone(),
             status,
+            public_url: config.public_host.as_ref().map(|host| format!("https://{host}")),
             stop: stop.clone(),
             max_body: config.max_body,
             max_response: config.max_response,
@@ -207,6 +216,28 @@ async fn choose(config: &Config) -> anyhow::Result<Backend> {
         },
         Mode::Bundled => bundled(config, None),
     }
+}
+
+/// What a client needs to reach the pkv that has this configuration. An error says what is missing.
+pub fn credentials_of(config: &Config) -> anyhow::Result<Credentials> {
+    let token = match (&config.mode, &config.token) {
+        (Mode::File(path), _) => {
+            bail!("there is a token for each Redis in {}", path.display());
+        }
+        (_, Some(token)) => Some(token.clone()),
+        (Mode::Bundled | Mode::Env(_), None) if config.hugging_face => None,
+        (Mode::Bundled | Mode::Env(_), None) => DataDir::known_token(&config.bundled)?,
+    };
+    let Some(token) = token else {
+        bail!("there is no token yet: start pkv, which makes one, or set SRH_TOKEN");
+    };
+    let redis_port = config.bundled.port.filter(|_| matches!(config.mode, Mode::Bundled));
+    Ok(Credentials {
+        url: config.url(config.port),
+        token,
+        readonly_token: config.readonly_token.clone(),
+        redis_url: redis_port.map(|port| format!("redis://127.0.0.1:{port}")),
+    })
 }
 
 fn external(config: &Config, connection: &ConnectionString) -> anyhow::Result<Backend> {
@@ -305,7 +336,7 @@ impl Keeping {
 fn announce(
     bundled: &Bundled,
     mut status: StatusReceiver,
-    address: SocketAddr,
+    url: String,
     started: Instant,
 ) -> tokio::task::JoinHandle<()> {
     let settings = bundled.settings.clone();
@@ -318,7 +349,7 @@ fn announce(
             _ => return,
         };
         say(&Banner {
-            address,
+            url,
             generated_token: token.as_ref(),
             engine: Engine::Bundled {
                 version: &version,

@@ -1,96 +1,45 @@
 //! The `pkv` program: see the library's documentation for how it is laid out.
 
+mod arguments;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use anyhow::anyhow;
+use anyhow::{Context, anyhow, bail};
+use clap::Parser;
+use nix::sys::prctl;
+use nix::sys::signal::Signal;
+use nix::unistd::getppid;
 use pkv::backup::{self, Report};
-use pkv::config::{Config, ConfigError, VARIABLES};
+use pkv::config::{Config, ConfigError};
+use pkv::credentials;
 use pkv::supervisor::Stopped;
-use pkv::{logging, signals};
+use pkv::{exec, healthcheck, logging, signals};
 use tracing::level_filters::LevelFilter;
+
+use arguments::{Arguments, Errand, Format, Order};
 
 /// A user's mistake in the command line or the environment (`EX_USAGE` of sysexits.h).
 const USAGE: u8 = 64;
 
-/// What the command line asks for.
-enum Order {
-    Serve,
-    Help,
-    Version,
-    Backup(Errand),
-    Restore(Errand),
-}
-
-/// A file, and whether what is there may be overwritten.
-struct Errand {
-    file: PathBuf,
-    force: bool,
-}
-
 fn main() -> ExitCode {
-    let arguments: Vec<_> = std::env::args_os().skip(1).collect();
-    match order(&arguments) {
-        Ok(Order::Serve) => serve(),
-        Ok(Order::Help) => {
-            print!("{}", help());
-            ExitCode::SUCCESS
-        }
-        Ok(Order::Version) => {
-            println!("pkv {}", env!("CARGO_PKG_VERSION"));
-            ExitCode::SUCCESS
-        }
-        Ok(Order::Backup(errand)) => finish(back_up(&errand)),
-        Ok(Order::Restore(errand)) => finish(restore(&errand)),
-        Err(fault) => {
-            eprintln!("pkv: {fault}; pkv --help lists what there is");
-            ExitCode::from(USAGE)
-        }
-    }
-}
-
-fn order(arguments: &[OsString]) -> Result<Order, String> {
-    let Some((first, rest)) = arguments.split_first() else { return Ok(Order::Serve) };
-    let is_help = |word: &OsString| word == "--help" || word == "-h";
-    match first.to_string_lossy().as_ref() {
-        _ if is_help(first) || rest.iter().any(is_help) => Ok(Order::Help),
-        "help" => Ok(Order::Help),
-        "serve" if rest.is_empty() => Ok(Order::Serve),
-        "--version" | "-V" => Ok(Order::Version),
-        "backup" => errand("backup", rest).map(Order::Backup),
-        "restore" => errand("restore", rest).map(Order::Restore),
-        "serve" => Err(unknown(&rest[0])),
-        _ => Err(unknown(first)),
-    }
-}
-
-fn errand(name: &str, arguments: &[OsString]) -> Result<Errand, String> {
-    let is_option = |word: &&OsString| word.to_string_lossy().starts_with("--");
-    let (options, files): (Vec<_>, Vec<_>) = arguments.iter().partition(is_option);
-    if let Some(other) = options.iter().find(|option| **option != "--force") {
-        return Err(unknown(other));
-    }
-    match files.as_slice() {
-        [file] => Ok(Errand { file: file.into(), force: !options.is_empty() }),
-        files => Err(format!("pkv {name} takes one FILE, not {}", files.len())),
-    }
-}
-
-fn unknown(argument: &OsString) -> String {
-    format!("unknown argument {:?}", argument.to_string_lossy())
-}
-
-fn serve() -> ExitCode {
     let started = Instant::now();
-    finish(run(started))
-}
-
-fn finish(done: anyhow::Result<Stopped>) -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(answer) => return refuse(&answer),
+    };
+    let done = match arguments.order.unwrap_or(Order::Serve { ends_with: None }) {
+        Order::Serve { ends_with } => serve(ends_with, started),
+        Order::Exec { data, command } => run_command(data, command),
+        Order::Env { format } => print_credentials(format),
+        Order::Healthcheck => check_health(),
+        Order::Backup(errand) => back_up(&errand),
+        Order::Restore(errand) => restore(&errand),
+    };
     match done {
-        Ok(Stopped::Cleanly) => ExitCode::SUCCESS,
-        Ok(Stopped::Badly) => ExitCode::FAILURE,
+        Ok(code) => ExitCode::from(code),
         Err(error) => {
             eprintln!("pkv: {error:#}");
             let is_usage = error.downcast_ref::<ConfigError>().is_some();
@@ -99,18 +48,71 @@ fn finish(done: anyhow::Result<Stopped>) -> ExitCode {
     }
 }
 
-fn run(started: Instant) -> anyhow::Result<Stopped> {
+/// Help and version are asked for; anything else is a mistake, told in pkv's own name.
+fn refuse(answer: &clap::Error) -> ExitCode {
+    if !answer.use_stderr() {
+        let _ = answer.print();
+        return ExitCode::SUCCESS;
+    }
+    let text = answer.to_string();
+    eprint!("pkv: {}", text.strip_prefix("error: ").unwrap_or(&text));
+    ExitCode::from(USAGE)
+}
+
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
+}
+
+fn serve(ends_with: Option<u32>, started: Instant) -> anyhow::Result<u8> {
+    if let Some(parent) = ends_with {
+        prctl::set_pdeathsig(Signal::SIGTERM)?;
+        if getppid().as_raw().cast_unsigned() != parent {
+            bail!("the parent, process {parent}, has ended");
+        }
+    }
     let stop = signals::listen()?;
     let config = Config::from_env()?;
     let _log = logging::init(config.log_level);
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = runtime()?;
     let stopped = runtime.block_on(pkv::run(config, stop, started));
     // Dropped, it would wait for look-ups and syncs that may hang.
     runtime.shutdown_background();
-    stopped
+    Ok(match stopped? {
+        Stopped::Cleanly => 0,
+        Stopped::Badly => 1,
+    })
 }
 
-fn back_up(errand: &Errand) -> anyhow::Result<Stopped> {
+fn run_command(data_dir: Option<PathBuf>, command: Vec<OsString>) -> anyhow::Result<u8> {
+    // Of the store, only what goes wrong is worth a line between the command's own.
+    let log_level = std::env::var_os("PKV_LOG").is_none_or(|level| level.is_empty());
+    let order = exec::Order {
+        command,
+        data_dir,
+        log_level: log_level.then_some("error"),
+        pkv: std::env::current_exe().context("finding the pkv program")?,
+    };
+    runtime()?.block_on(exec::run(&order))
+}
+
+fn print_credentials(format: Format) -> anyhow::Result<u8> {
+    let format = format.into();
+    let credentials = pkv::credentials_of(&Config::from_env()?)?;
+    print!("{}", credentials.render(format));
+    if format == credentials::Format::Github {
+        // Read from both streams, while stdout goes into a file.
+        eprint!("{}", credentials.masks());
+    }
+    Ok(0)
+}
+
+fn check_health() -> anyhow::Result<u8> {
+    let config = Config::from_env()?;
+    runtime()?.block_on(healthcheck::check(&config))?;
+    Ok(0)
+}
+
+fn back_up(errand: &Errand) -> anyhow::Result<u8> {
     let Errand { file, force } = errand;
     let Report { keys, bytes, took } =
         by_hand(async |config, stop| backup::save(&config.bundled, file, *force, stop).await)?;
@@ -119,10 +121,10 @@ fn back_up(errand: &Errand) -> anyhow::Result<Stopped> {
         file.display(),
         took.as_secs_f64()
     );
-    Ok(Stopped::Cleanly)
+    Ok(0)
 }
 
-fn restore(errand: &Errand) -> anyhow::Result<Stopped> {
+fn restore(errand: &Errand) -> anyhow::Result<u8> {
     let Errand { file, force } = errand;
     let Report { keys, bytes, took } =
         by_hand(async |config, stop| backup::restore(&config.bundled, file, *force, stop).await)?;
@@ -131,7 +133,7 @@ fn restore(errand: &Errand) -> anyhow::Result<Stopped> {
         file.display(),
         took.as_secs_f64()
     );
-    Ok(Stopped::Cleanly)
+    Ok(0)
 }
 
 /// Does something at a terminal; a signal ends it.
@@ -143,7 +145,7 @@ fn by_hand(
     config.warnings.iter().for_each(|warning| eprintln!("pkv: {warning}"));
     // What goes wrong is said at the end, in one line.
     let _log = logging::init(config.log_level.min(LevelFilter::ERROR));
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = runtime()?;
     let done = runtime.block_on(async {
         tokio::select! {
             done = work(&config, &stop) => done,
@@ -152,24 +154,4 @@ fn by_hand(
     });
     runtime.shutdown_background();
     done
-}
-
-fn help() -> String {
-    let mut text = String::from(
-        "pkv: serverless Redis in one process\n\n\
-         Usage:\n  \
-           pkv [serve]                    start Redis and serve it over Upstash's REST API\n  \
-           pkv backup FILE [--force]      copy the bundled Redis's data into FILE (an RDB), also\n                                 \
-                                          while pkv runs; --force overwrites FILE\n  \
-           pkv restore FILE [--force]     put the data of FILE (any Redis's dump.rdb) into the stopped\n                                 \
-                                          store; --force replaces the data that is there\n  \
-           pkv --help\n  \
-           pkv --version\n\n\
-         Environment (empty counts as unset):\n",
-    );
-    for variable in VARIABLES {
-        let line = format!("  {:<22} {} [{}]\n", variable.name, variable.meaning, variable.default);
-        text.push_str(&line);
-    }
-    text
 }

@@ -204,6 +204,11 @@ impl Tokens {
         Some(Tenant { target: signer.target, access: Access::User(Arc::new(login)) })
     }
 
+    /// Whether anybody can be let in.
+    pub fn are_there(&self) -> bool {
+        !self.tenants.is_empty()
+    }
+
     /// The targets, in the order that [`Tenant::target`] counts.
     pub fn targets(&self) -> &[Target] {
         &self.targets

@@ -1,7 +1,9 @@
 //! Errors as HTTP: the only place that names status codes.
 
 use axum::body::Body;
-use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, RETRY_AFTER,
+};
 use axum::http::{HeaderValue, Response, StatusCode};
 use axum::response::IntoResponse;
 
@@ -125,6 +127,18 @@ pub fn size_exceeded(limit: usize, actual: u64) -> String {
 pub fn json(body: impl Into<Body>) -> Response<Body> {
     let mut response = Response::new(body.into());
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// 200 with a page that brings everything with it, and may be framed by Hugging Face alone.
+pub fn page(html: String) -> Response<Body> {
+    let mut response = Response::new(html.into());
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    let policy = "default-src 'none'; style-src 'unsafe-inline'; \
+        frame-ancestors 'self' https://huggingface.co https://*.hf.space";
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
 

@@ -10,7 +10,7 @@ use redis::Value;
 
 use super::error::ApiError;
 use super::format::Format;
-use super::{Context, auth, body, health, monitor, readonly, stream};
+use super::{Context, auth, body, health, monitor, page, readonly, stream};
 use crate::command::body::{parse_command, parse_pipeline};
 use crate::command::policy::{self, Policy};
 use crate::command::{Batch, Command, path};
@@ -53,7 +53,10 @@ impl Asked {
 /// `/`: with a body it is one command; without, a greeting.
 pub async fn root(State(context): State<Arc<Context>>, request: Request) -> Answer {
     if matches!(*request.method(), Method::GET | Method::HEAD) {
-        return Ok(health::greet());
+        return Ok(match page::is_asked_for(request.headers()) {
+            true => page::show(&context, request.headers()),
+            false => health::greet(),
+        });
     }
     let asked = receive(&context, request).await?;
     let format = Format::asked(&asked.parts.headers)?;

@@ -1,8 +1,9 @@
 //! Upstash's REST API over HTTP: routes, authentication, bodies in, JSON out.
 //!
-//! Promises: every answer that is not empty is JSON, RESP2 if asked for, or a stream of events; every answer carries
-//! CORS headers and a sync token, but for those to what is no HTTP; a request's body, each pause
-//! in it and each pause of who reads the answer are bounded. Leaves to others: what Redis does.
+//! Promises: every answer that is not empty is JSON, RESP2 if asked for, a stream of events, or a page
+//! for browsers; every answer carries CORS headers and a sync token, but for those to what is no HTTP; a
+//! request's body, each pause in it and each pause of who reads the answer are bounded. Leaves to others:
+//! what Redis does.
 
 mod auth;
 mod body;
@@ -14,6 +15,7 @@ mod format;
 mod health;
 mod manners;
 mod monitor;
+mod page;
 mod readonly;
 mod server;
 mod stream;
@@ -44,6 +46,8 @@ pub struct Context {
     pub upstreams: Arc<Upstreams>,
     /// What the bundled server is doing, if there is one.
     pub status: Option<StatusReceiver>,
+    /// Where pkv is to be reached from outside, if it has been told.
+    pub public_url: Option<String>,
     /// Streams end with it.
     pub stop: Stop,
     /// Largest request body, in bytes.

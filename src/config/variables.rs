@@ -33,7 +33,7 @@ pub const VARIABLES: &[Variable] = &[
     variable(
         "SRH_MODE",
         "unset",
-        "unset: the bundled Redis; env: SRH_CONNECTION_STRING; file: tokens.json (a tokens.json that is present means file)",
+        "bundled: the bundled Redis; env: SRH_CONNECTION_STRING; file: tokens.json; unset: file if there is a tokens.json, else bundled",
     ),
     variable(
         "SRH_CONNECTION_STRING",
@@ -143,7 +143,8 @@ mod tests {
     use super::*;
 
     /// What config.rs reads besides: not pkv's to explain, or another name for what is listed.
-    const NOT_LISTED: [&str; 4] = ["KV_REST_API_READ_ONLY_TOKEN", "PATH", "SPACE_ID", "TMPDIR"];
+    const NOT_LISTED: [&str; 5] =
+        ["KV_REST_API_READ_ONLY_TOKEN", "PATH", "SPACE_HOST", "SPACE_ID", "TMPDIR"];
 
     /// Listed so that nobody is warned; there is nothing to read in it.
     const NOT_READ: &str = "SRH_IPV6";

@@ -8,6 +8,7 @@ mod compression;
 mod connections;
 mod headers;
 mod methods;
+mod page;
 mod refused;
 mod resp2;
 mod response_limit;

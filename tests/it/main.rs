@@ -5,6 +5,7 @@
 
 mod backup;
 mod bad_input;
+mod command_line;
 mod dialect;
 mod differential;
 mod http;

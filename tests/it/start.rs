@@ -17,10 +17,10 @@ use redis::Value;
 use crate::support::{Pkv, eventually};
 
 /// A program that ended, or is made to.
-struct Running(Child);
+pub struct Running(pub Child);
 
 impl Running {
-    async fn ended(&mut self, limit: Duration) -> ExitStatus {
+    pub async fn ended(&mut self, limit: Duration) -> ExitStatus {
         let mut status = None;
         eventually("the program ends", limit, || {
             status = self.0.try_wait().unwrap();

@@ -25,26 +25,6 @@ fn files(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 }
 
 #[tokio::test]
-async fn a_command_line_that_makes_no_sense_is_refused_with_64() {
-    let dir = TempDir::new().unwrap();
-    for (arguments, why) in [
-        (&["backup"] as &[&str], "pkv backup takes one FILE, not 0"),
-        (&["restore", "a", "b"], "pkv restore takes one FILE, not 2"),
-        (&["backup", "a", "--froce"], "unknown argument \"--froce\""),
-        (&["restart"], "unknown argument \"restart\""),
-        (&["serve", "now"], "unknown argument \"now\""),
-    ] {
-        let ended = pkv(dir.path(), arguments, &[]).await;
-        assert_eq!(ended.code, Some(64), "{arguments:?}");
-        assert_eq!(ended.stderr, format!("pkv: {why}; pkv --help lists what there is\n"));
-    }
-    let ended = pkv(dir.path(), &["backup", "--help"], &[]).await;
-    assert_eq!(ended.code, Some(0));
-    assert!(ended.stdout.contains("pkv restore FILE [--force]"), "{}", ended.stdout);
-    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "nothing was made");
-}
-
-#[tokio::test]
 async fn what_cannot_be_backed_up_is_not() {
     let dir = TempDir::new().unwrap();
     let ended = pkv(dir.path(), &["backup", "copy.rdb"], &[]).await;

@@ -109,6 +109,11 @@ impl Pkv {
         }
     }
 
+    /// Where it was started.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
     /// The program with its variables, not yet started: for tests of starts that fail. `PKV_BIN` names
     /// another build of it.
     pub fn command(dir: &Path, vars: &[(&str, &str)]) -> Command {
