@@ -106,8 +106,14 @@ pub struct Config {
     pub max_body: usize,
     /// Largest answer to commands, in bytes; `None`: no limit.
     pub max_response: Option<usize>,
+    /// Most memory for requests and answers under way, in bytes; `None`: a tenth of what there is.
+    pub max_queue: Option<u64>,
     /// Longest wait for Redis's answer.
     pub timeout: Duration,
+    /// Longest wait for a request on an open connection.
+    pub idle_timeout: Duration,
+    /// Longest pause of a client in the middle of a request or an answer.
+    pub client_timeout: Duration,
     /// Whether commands are put from Upstash's words into Redis's.
     pub speaks_upstash: bool,
     /// Least severe level that is logged.
@@ -192,6 +198,18 @@ impl Config {
             max_response: max_response(&vars)?,
             timeout: vars
                 .parse("PKV_TIMEOUT", "30s", units::parse_duration)?
+                .unwrap_or(Duration::from_secs(30)),
+            max_queue: vars.parse("PKV_MAX_QUEUE", "256mb", |text| match parse_bytes(text)? {
+                bytes if bytes < 1 << 20 => Err(format!("{text:?} is less than 1mb")),
+                bytes => Ok(bytes),
+            })?,
+            idle_timeout: vars
+                .parse("PKV_IDLE_TIMEOUT", "75s", units::parse_duration)?
+                // Longer than clients and most load balancers (AWS: 60 s) keep an idle connection, so
+                // that it is they who close it.
+                .unwrap_or(Duration::from_secs(75)),
+            client_timeout: vars
+                .parse("PKV_CLIENT_TIMEOUT", "30s", units::parse_duration)?
                 .unwrap_or(Duration::from_secs(30)),
             speaks_upstash: vars
                 .parse("PKV_DIALECT", "redis", |text| match text {
@@ -448,7 +466,10 @@ mod tests {
             ("PKV_MAX_BODY", "ten"),
             ("PKV_MAX_RESPONSE", "all"),
             ("PKV_MAX_RESPONSE", "1023"),
+            ("PKV_MAX_QUEUE", "1kb"),
             ("PKV_TIMEOUT", "soon"),
+            ("PKV_IDLE_TIMEOUT", "0s"),
+            ("PKV_CLIENT_TIMEOUT", "never"),
             ("PKV_HANG_LIMIT", "9s"),
             ("PKV_STORAGE", "disk"),
             ("PKV_SNAPSHOT_INTERVAL", "500ms"),

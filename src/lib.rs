@@ -24,6 +24,7 @@
 //! | [`signals`], [`stop`] | who asked to stop, and waiting for it |
 //! | [`logging`], [`banner`] | what a person sees |
 //! | [`rest_token`] | tokens of ACL users |
+//! | [`limits`] | what clients may take of the machine |
 //! | [`secret`] | what is never shown |
 //!
 //! # A request's path
@@ -44,6 +45,7 @@ pub mod dialect;
 pub mod engine;
 pub mod exec;
 pub mod healthcheck;
+pub mod limits;
 pub mod logging;
 pub mod private_dir;
 pub mod reply;
@@ -63,12 +65,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use tokio::net::{TcpListener, TcpStream};
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use banner::{Banner, Engine, Keeping};
 use config::{Config, ConfigError, ConnectionString, Mode, Storage};
 use credentials::Credentials;
 use data_dir::DataDir;
+use limits::Limits;
 use secret::Secret;
 use state::{State, Status, StatusReceiver};
 use stop::Stop;
@@ -81,13 +84,6 @@ const LOOK: Duration = Duration::from_millis(250);
 
 /// Longest wait for the Redis of a pkv that was killed to end.
 const PREDECESSOR: Duration = Duration::from_secs(3);
-
-/// Longest pause of a client that sends its request's body.
-const BODY_PAUSE: Duration = Duration::from_secs(30);
-
-/// Longest pause of a client that reads its answer, or its events. One on a slow line seems to pause
-/// as well: the kernel takes no more before a third of its buffer is free, a megabyte at the most.
-const READ_PAUSE: Duration = Duration::from_secs(120);
 
 /// The Redis that pkv starts itself, with everything that comes with it.
 struct Bundled {
@@ -167,7 +163,10 @@ impl Serving {
         status: Option<StatusReceiver>,
         stop: &Stop,
     ) -> Self {
-        let upstreams = Upstreams::new(tokens.targets(), status.clone(), config.timeout);
+        let limits = Limits::new(config.max_queue);
+        debug!(?limits, "what clients may take");
+        let upstreams =
+            Upstreams::new(tokens.targets(), status.clone(), config.timeout, limits.queue);
         let upstreams = Arc::new(upstreams);
         let context = api::Context {
             tokens,
@@ -178,10 +177,16 @@ impl Serving {
             stop: stop.clone(),
             max_body: config.max_body,
             max_response: config.max_response,
-            body_pause: BODY_PAUSE,
+            client_timeout: config.client_timeout,
+            probe: api::Probe::default(),
         };
         let router = api::router(Arc::new(context));
-        let server = tokio::spawn(api::serve(listener, router, READ_PAUSE, stop.clone()));
+        let limits = api::Limits {
+            connections: limits.connections,
+            idle_timeout: config.idle_timeout,
+            client_timeout: config.client_timeout,
+        };
+        let server = tokio::spawn(api::serve(listener, router, stop.clone(), limits));
         Self { server, upstreams }
     }
 

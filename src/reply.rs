@@ -14,6 +14,12 @@ mod output;
 
 pub use output::{Bounded, Output, TooLarge};
 
+/// What the allocator adds to a piece of memory, in bytes.
+const ALLOCATION: usize = 16;
+
+/// An error's text, which is at most a few hundred bytes long.
+const ERROR: usize = 256;
+
 /// How strings are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Encoding {
@@ -50,6 +56,18 @@ pub fn error_text(error: &ServerError) -> Cow<'_, str> {
         Some(details) => Cow::Owned(format!("{} {details}", error.code())),
         None => Cow::Borrowed(error.code()),
     }
+}
+
+/// The memory that the reply takes, in bytes; roughly.
+pub fn weight(reply: &Value) -> usize {
+    let inside = match reply {
+        Value::BulkString(bytes) => bytes.len() + ALLOCATION,
+        Value::SimpleString(text) => text.len() + ALLOCATION,
+        Value::Array(items) => items.iter().map(weight).sum::<usize>() + ALLOCATION,
+        Value::ServerError(_) => ERROR,
+        _ => 0,
+    };
+    size_of::<Value>() + inside
 }
 
 fn write_value(out: &mut impl Output, value: &Value, encoding: Encoding) {

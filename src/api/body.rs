@@ -7,10 +7,11 @@ use axum::http::HeaderMap;
 use axum::http::header::EXPECT;
 use http_body_util::BodyExt;
 use hyper::body::Body as _;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use super::Context;
 use super::error::ApiError;
+use crate::upstream::Pass;
 
 /// A body that is too large is read and thrown away up to this many times the limit: a client that
 /// only reads the answer after it has sent everything then sees the error instead of a reset.
@@ -19,29 +20,41 @@ const DISCARD: u64 = 4;
 /// And for this long at most.
 const DISCARD_TIME: Duration = Duration::from_secs(5);
 
-/// Reads the body. Each pause of the client and the size are bounded.
+/// The slowest client that is waited for, in bytes per second over the whole of its body: 128 kbit/s,
+/// so that 10 MB may take ten minutes, and 100 bytes no longer than a pause.
+const SLOWEST: u64 = 16 << 10;
+
+/// Reads the body; `pass` takes what arrives. Each pause of the client, the time in all and the size
+/// are bounded.
 pub async fn read(
     context: &Context,
     headers: &HeaderMap,
     mut body: Body,
+    pass: &mut Pass,
 ) -> Result<Bytes, ApiError> {
     let limit = context.max_body;
     if let Some(announced) = body.size_hint().exact()
         && announced > limit as u64
     {
-        // A client that asks first is answered before it sends anything.
-        if !headers.contains_key(EXPECT) {
-            discard(context, body, 0).await;
-        }
+        pass_over(context, headers, body).await;
         return Err(ApiError::TooLarge { limit, actual: announced });
     }
+    let begun = Instant::now();
     let mut whole = Whole::Nothing;
-    while let Some(bytes) = next(context, &mut body).await? {
+    loop {
+        let fair = Duration::from_secs(whole.len() as u64 / SLOWEST);
+        let latest = begun + context.client_timeout + fair;
+        let Some(bytes) = next(context, &mut body, latest).await? else { break };
         let length = whole.len() + bytes.len();
         if length > limit {
             drop(whole);
             let actual = discard(context, body, length as u64).await;
             return Err(ApiError::TooLarge { limit, actual });
+        }
+        if let Err(fault) = pass.take(bytes.len()) {
+            drop(whole);
+            discard(context, body, length as u64).await;
+            return Err(fault.into());
         }
         whole = whole.and(bytes, body.size_hint().lower() as usize);
     }
@@ -92,11 +105,24 @@ impl From<Whole> for Bytes {
     }
 }
 
+/// Reads a body that nobody wants, so that the client gets to see why. One that asks first is answered
+/// before it sends anything.
+pub async fn pass_over(context: &Context, headers: &HeaderMap, body: Body) {
+    if !headers.contains_key(EXPECT) {
+        discard(context, body, 0).await;
+    }
+}
+
 /// The next bytes; trailers are passed over. A client that went away is one that timed out: nobody
 /// will read the answer.
-async fn next(context: &Context, body: &mut Body) -> Result<Option<Bytes>, ApiError> {
+async fn next(
+    context: &Context,
+    body: &mut Body,
+    latest: Instant,
+) -> Result<Option<Bytes>, ApiError> {
     loop {
-        match timeout(context.body_pause, body.frame()).await {
+        let deadline = latest.min(Instant::now() + context.client_timeout);
+        match timeout_at(deadline, body.frame()).await {
             Ok(Some(Ok(frame))) => {
                 if let Ok(bytes) = frame.into_data() {
                     return Ok(Some(bytes));

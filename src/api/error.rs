@@ -90,9 +90,9 @@ impl ApiError {
             Self::Fault(Fault::Timeout) => "ERR outcome unknown: Redis did not answer in time \
                 (PKV_TIMEOUT); the command may or may not have been executed"
                 .into(),
-            Self::Fault(Fault::Busy) => {
-                "ERR too many commands that need a connection of their own; try again".into()
-            }
+            Self::Fault(Fault::Busy) => "ERR there is more to do than Redis, or the memory for \
+                requests and answers (PKV_MAX_QUEUE), can take; the command was not sent. Try again"
+                .into(),
             Self::Fault(Fault::Down(what)) => {
                 format!("ERR Redis is not available: {what}. The command was not sent; try again")
             }
@@ -153,8 +153,13 @@ pub fn event_stream(body: Body) -> Response<Body> {
     response
 }
 
+/// Whether the answer is a stream.
+pub fn is_event_stream(response: &Response<Body>) -> bool {
+    response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind == "text/event-stream")
+}
+
 /// 200 with a body of bytes.
-pub fn octets(body: Vec<u8>) -> Response<Body> {
+pub fn octets(body: impl Into<Body>) -> Response<Body> {
     let mut response = Response::new(body.into());
     let octets = HeaderValue::from_static("application/octet-stream");
     response.headers_mut().insert(CONTENT_TYPE, octets);

@@ -10,7 +10,7 @@ use redis::Value;
 
 use super::error::ApiError;
 use super::format::Format;
-use super::{Context, auth, body, health, monitor, page, readonly, stream};
+use super::{Context, auth, body, health, labour, monitor, page, readonly, stream};
 use crate::command::body::{parse_command, parse_pipeline};
 use crate::command::policy::{self, Policy};
 use crate::command::{Batch, Command, path};
@@ -18,14 +18,14 @@ use crate::dialect::{Answer as Translation, Listener, Reply};
 use crate::engine::Engine;
 use crate::reply;
 use crate::tokens::Tenant;
+use crate::upstream::Pass;
 
 type Answer = Result<Response<Body>, ApiError>;
 
-/// A request whose bearer is known and whose body has arrived.
+/// A request whose bearer is known.
 struct Asked {
     tenant: Tenant,
     parts: Parts,
-    body: Bytes,
 }
 
 impl Asked {
@@ -58,15 +58,16 @@ pub async fn root(State(context): State<Arc<Context>>, request: Request) -> Answ
             false => health::greet(),
         });
     }
-    let asked = receive(&context, request).await?;
+    let (asked, body, pass) = receive(&context, request).await?;
     let format = Format::asked(&asked.parts.headers)?;
-    let command = parse_command(&asked.body)?;
-    Ok(format.one(&run_one(&context, &asked, command).await?, context.max_response))
+    let command = parse_command(&body)?;
+    drop(body);
+    run_one(&context, &asked, command, format, pass).await
 }
 
 /// `/set/key/value?EX=100`: the path is one command, or a stream.
 pub async fn path_command(State(context): State<Arc<Context>>, request: Request) -> Answer {
-    let asked = receive(&context, request).await?;
+    let (asked, body, pass) = receive(&context, request).await?;
     let uri = &asked.parts.uri;
     if monitor::is_asked_for(uri.path()) {
         return monitor::open(&context, &asked.tenant).await;
@@ -76,15 +77,19 @@ pub async fn path_command(State(context): State<Arc<Context>>, request: Request)
         return stream::open(&context, &asked.tenant, topics?).await;
     }
     let format = Format::asked(&asked.parts.headers)?;
-    let command = path::parse(uri.path(), &asked.body, uri.query())?;
-    Ok(format.one(&run_one(&context, &asked, command).await?, context.max_response))
+    let command = path::parse(uri.path(), &body, uri.query())?;
+    drop(body);
+    run_one(&context, &asked, command, format, pass).await
 }
 
 /// `/pipeline`: each line is answered on its own.
 pub async fn pipeline(State(context): State<Arc<Context>>, request: Request) -> Answer {
-    let asked = receive(&context, request).await?;
+    let (asked, body, mut pass) = receive(&context, request).await?;
     let format = Format::asked(&asked.parts.headers)?;
-    let lines = parse_pipeline(&asked.body)?;
+    let size = body.len();
+    let lines = labour::run(size, || parse_pipeline(&body)).await?;
+    drop(body);
+    hold(&mut pass, lines.iter().flatten())?;
     let commands = lines.iter().flatten();
     let mut forbidden = readonly::forbidden(&context, &asked.tenant, commands).await?.into_iter();
     let engine = context.upstreams.engine(&asked.tenant).await?;
@@ -93,38 +98,52 @@ pub async fn pipeline(State(context): State<Arc<Context>>, request: Request) -> 
     let mut own_connection = false;
     // For each line the text that takes its place in the answer, if it is not sent.
     let mut answers = Vec::with_capacity(lines.len());
-    for line in lines {
-        let answer = match line {
-            Err(error) => Err(error.to_string()),
-            Ok(command) => {
-                match (policy::of(&command, asked.own_user(&context)), forbidden.next().flatten()) {
+    labour::run(size, || {
+        for line in lines {
+            let answer = match line {
+                Err(error) => Err(error.to_string()),
+                Ok(command) => match (
+                    policy::of(&command, asked.own_user(&context)),
+                    forbidden.next().flatten(),
+                ) {
                     (Policy::Refuse(text), _) | (_, Some(text)) => Err(text),
                     (policy, None) => {
                         own_connection |= policy == Policy::Lease;
                         Ok(context.dialect.translate(command, listener, &mut batch.commands))
                     }
-                }
-            }
-        };
-        answers.push(answer);
-    }
+                },
+            };
+            answers.push(answer);
+        }
+    })
+    .await;
     let replies = match batch.commands.is_empty() {
         true => Vec::new(),
-        false => context.upstreams.execute(&asked.tenant, &batch, own_connection).await?,
+        false => {
+            context.upstreams.execute(&asked.tenant, &batch, own_connection, &mut pass).await?
+        }
     };
-    let mut sent = batch.commands.as_slice();
-    let mut replies = replies.into_iter();
-    let replies = answers.into_iter().map(|answer| match answer {
-        Err(text) => Reply::Error(text),
-        Ok(translation) => translation.next(&mut sent, &mut replies),
+    // Throwing 100 000 commands away takes its time as well.
+    let answer = labour::run(pass.weight(), move || {
+        let mut sent = batch.commands.as_slice();
+        let mut replies = replies.into_iter();
+        let replies = answers.into_iter().map(|answer| match answer {
+            Err(text) => Reply::Error(text),
+            Ok(translation) => translation.next(&mut sent, &mut replies),
+        });
+        format.several(replies, context.max_response, pass)
     });
-    Ok(format.several(replies, context.max_response))
+    Ok(answer.await)
 }
 
 /// `/multi-exec`: all lines or none, in one MULTI/EXEC.
 pub async fn transaction(State(context): State<Arc<Context>>, request: Request) -> Answer {
-    let asked = receive(&context, request).await?;
-    let lines: Vec<Command> = parse_pipeline(&asked.body)?.into_iter().collect::<Result<_, _>>()?;
+    let (asked, body, mut pass) = receive(&context, request).await?;
+    let size = body.len();
+    let lines = labour::run(size, || parse_pipeline(&body)).await?;
+    drop(body);
+    let lines: Vec<Command> = lines.into_iter().collect::<Result<_, _>>()?;
+    hold(&mut pass, lines.iter())?;
     let forbidden = readonly::forbidden(&context, &asked.tenant, lines.iter()).await?;
     if let Some(text) = forbidden.into_iter().flatten().next() {
         return Err(ApiError::Refused(text));
@@ -134,24 +153,33 @@ pub async fn transaction(State(context): State<Arc<Context>>, request: Request) 
     let mut own_connection = false;
     let mut batch = Batch { commands: Vec::with_capacity(lines.len()), atomic: true };
     let mut translations = Vec::with_capacity(lines.len());
-    for command in lines {
-        match policy::of(&command, asked.own_user(&context)) {
-            Policy::Refuse(text) => return Err(ApiError::Refused(text)),
-            policy => own_connection |= policy == Policy::Lease,
+    labour::run(size, || {
+        for command in lines {
+            match policy::of(&command, asked.own_user(&context)) {
+                Policy::Refuse(text) => return Err(ApiError::Refused(text)),
+                policy => own_connection |= policy == Policy::Lease,
+            }
+            translations.push(context.dialect.translate(command, listener, &mut batch.commands));
         }
-        translations.push(context.dialect.translate(command, listener, &mut batch.commands));
-    }
-    let mut replies = context.upstreams.execute(&asked.tenant, &batch, own_connection).await?;
+        Ok(())
+    })
+    .await?;
+    let mut replies =
+        context.upstreams.execute(&asked.tenant, &batch, own_connection, &mut pass).await?;
     // MULTI's reply, one `QUEUED` or error per command, EXEC's reply.
     let exec = replies.pop().unwrap_or(Value::Nil);
     let Value::Array(results) = exec else {
         let reason = why_discarded(&batch.commands, &translations, replies, exec);
         return Err(ApiError::Refused(reason));
     };
-    let mut sent = batch.commands.as_slice();
-    let mut results = results.into_iter();
-    let replies = translations.iter().map(|one| one.next(&mut sent, &mut results));
-    Ok(Format::json(&asked.parts.headers).several(replies, context.max_response))
+    let format = Format::json(&asked.parts.headers);
+    let answer = labour::run(pass.weight(), move || {
+        let mut sent = batch.commands.as_slice();
+        let mut results = results.into_iter();
+        let replies = translations.iter().map(|one| one.next(&mut sent, &mut results));
+        format.several(replies, context.max_response, pass)
+    });
+    Ok(answer.await)
 }
 
 /// The first command that was not queued says more than EXEC's "because of previous errors".
@@ -177,20 +205,52 @@ fn why_discarded(
     first.or_else(multi).unwrap_or_else(|| "ERR transaction discarded".into())
 }
 
-/// Authenticates, then reads the body: who may not ask need not be listened to.
-async fn receive(context: &Context, request: Request) -> Result<Asked, ApiError> {
+/// Authenticates, then reads the body if there is room for it: who may not ask need not be listened to.
+async fn receive(context: &Context, request: Request) -> Result<(Asked, Bytes, Pass), ApiError> {
     let (parts, body) = request.into_parts();
     let tenant = auth::tenant(&context.tokens, &parts.headers, parts.uri.query())?;
+    let mut pass = match context.upstreams.admit(&tenant) {
+        Ok(pass) => pass,
+        Err(fault) => {
+            body::pass_over(context, &parts.headers, body).await;
+            return Err(fault.into());
+        }
+    };
     // Only these methods' bodies are arguments or commands.
     let body = match parts.method {
-        Method::POST | Method::PUT => body::read(context, &parts.headers, body).await?,
+        Method::POST | Method::PUT => body::read(context, &parts.headers, body, &mut pass).await?,
         _ => Bytes::new(),
     };
-    Ok(Asked { tenant, parts, body })
+    Ok((Asked { tenant, parts }, body, pass))
 }
 
-/// The reply to a single command; a refusal is an error like Redis's own.
-async fn run_one(context: &Context, asked: &Asked, command: Command) -> Result<Reply, ApiError> {
+/// Takes room for the commands, in the place of the body that they came in.
+fn hold<'a>(pass: &mut Pass, commands: impl Iterator<Item = &'a Command>) -> Result<(), ApiError> {
+    pass.set(0);
+    Ok(pass.take(commands.map(Command::weight).sum())?)
+}
+
+/// Runs a single command and answers; a refusal is an error like Redis's own.
+async fn run_one(
+    context: &Context,
+    asked: &Asked,
+    command: Command,
+    format: Format,
+    mut pass: Pass,
+) -> Answer {
+    hold(&mut pass, [&command].into_iter())?;
+    let reply = reply_to(context, asked, command, &mut pass).await?;
+    let weight = pass.weight();
+    let write = || format.one(&reply, context.max_response, pass);
+    Ok(labour::run(weight, write).await)
+}
+
+async fn reply_to(
+    context: &Context,
+    asked: &Asked,
+    command: Command,
+    pass: &mut Pass,
+) -> Result<Reply, ApiError> {
     let own_connection = match policy::of(&command, asked.own_user(context)) {
         Policy::Refuse(text) => return Ok(Reply::Error(text)),
         policy => policy == Policy::Lease,
@@ -205,7 +265,7 @@ async fn run_one(context: &Context, asked: &Asked, command: Command) -> Result<R
     let translation = context.dialect.translate(command, listener, &mut batch.commands);
     let replies = match batch.commands.is_empty() {
         true => Vec::new(),
-        false => context.upstreams.execute(&asked.tenant, &batch, own_connection).await?,
+        false => context.upstreams.execute(&asked.tenant, &batch, own_connection, pass).await?,
     };
     Ok(translation.next(&mut batch.commands.as_slice(), &mut replies.into_iter()))
 }

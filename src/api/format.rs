@@ -8,9 +8,11 @@
 use axum::body::Body;
 use axum::http::{HeaderMap, Response};
 
+use super::delivery;
 use super::error::{self, ApiError};
 use crate::dialect::Reply;
 use crate::reply::{self, Bounded, Encoding, Output, TooLarge};
+use crate::upstream::Pass;
 
 /// The form of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,13 +51,14 @@ impl Format {
     }
 
     /// The answer to a single command: 400 if it is an error, or longer than `limit` bytes.
-    pub fn one(self, reply: &Reply, limit: Option<usize>) -> Response<Body> {
+    /// The answer keeps the request's pass.
+    pub fn one(self, reply: &Reply, limit: Option<usize>, pass: Pass) -> Response<Body> {
         let mut out = Bounded::new(limit);
         self.write(&mut out, reply);
         match (out.finish(), reply) {
-            (Ok(body), Reply::Value(_)) => self.response(body),
-            (Ok(body), Reply::Error(_)) => error::command_failed(self.response(body)),
-            (Err(too_large), _) => self.too_large(too_large),
+            (Ok(body), Reply::Value(_)) => self.response(body, pass),
+            (Ok(body), Reply::Error(_)) => error::command_failed(self.response(body, pass)),
+            (Err(too_large), _) => self.too_large(too_large, pass),
         }
     }
 
@@ -65,6 +68,7 @@ impl Format {
         self,
         replies: impl Iterator<Item = Reply>,
         limit: Option<usize>,
+        pass: Pass,
     ) -> Response<Body> {
         let mut out = Bounded::new(limit);
         let [open, between, close]: [&[u8]; 3] = match self {
@@ -80,13 +84,13 @@ impl Format {
         }
         out.add(close);
         match out.finish() {
-            Ok(body) => self.response(body),
-            Err(too_large) => self.too_large(too_large),
+            Ok(body) => self.response(body, pass),
+            Err(too_large) => self.too_large(too_large, pass),
         }
     }
 
-    fn too_large(self, TooLarge { limit, actual }: TooLarge) -> Response<Body> {
-        self.one(&Reply::Error(error::size_exceeded(limit, actual as u64)), None)
+    fn too_large(self, TooLarge { limit, actual }: TooLarge, pass: Pass) -> Response<Body> {
+        self.one(&Reply::Error(error::size_exceeded(limit, actual as u64)), None, pass)
     }
 
     fn write(self, out: &mut Bounded, reply: &Reply) {
@@ -98,7 +102,8 @@ impl Format {
         }
     }
 
-    fn response(self, body: Vec<u8>) -> Response<Body> {
+    fn response(self, body: Vec<u8>, pass: Pass) -> Response<Body> {
+        let body = delivery::held(body, pass);
         match self {
             Self::Json(_) => error::json(body),
             Self::Resp2 => error::octets(body),

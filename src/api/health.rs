@@ -8,6 +8,8 @@ use axum::extract;
 use axum::http::Response;
 use redis::Value;
 use serde_json::json;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use super::{Context, error};
 use crate::command::{Batch, Command};
@@ -17,6 +19,9 @@ use crate::tokens::{Access, Tenant};
 
 /// Longest wait for the PING behind `/ready`: a probe wants an answer, whatever it is.
 const PROBE: Duration = Duration::from_secs(1);
+
+/// How long Redis's answer to a probe holds: whoever likes may ask for `/ready`, as often as he likes.
+const FRESH: Duration = Duration::from_millis(100);
 
 /// What `/ready` tells of INFO persistence.
 const TOLD: [&str; 4] =
@@ -45,12 +50,12 @@ pub async fn ready(extract::State(context): extract::State<Arc<Context>>) -> Res
     let fault = match &status {
         None if context.tokens.targets().len() > 1 => None,
         Some(status) if !status.is_ready() => Some((status.state.name(), status.state.to_string())),
-        _ => match tokio::time::timeout(PROBE, persistence(&context)).await {
-            Ok(Some(persistence)) => {
+        _ => match context.probe.persistence(&context).await {
+            Some(persistence) => {
                 report["persistence"] = persistence;
                 None
             }
-            _ => Some(("unreachable", "unreachable".into())),
+            None => Some(("unreachable", "unreachable".into())),
         },
     };
     match fault {
@@ -116,14 +121,34 @@ fn data(data: &Data) -> serde_json::Value {
     report
 }
 
+/// What Redis has answered to the last probe, and when.
+#[derive(Debug, Default)]
+pub struct Probe(Mutex<Option<(Instant, Option<serde_json::Value>)>>);
+
+impl Probe {
+    /// Asks Redis, if it has not just been asked; whoever comes meanwhile waits for the same answer.
+    async fn persistence(&self, context: &Context) -> Option<serde_json::Value> {
+        let asked = Instant::now();
+        let mut last = self.0.lock().await;
+        match &*last {
+            Some((at, known)) if *at >= asked => known.clone(),
+            Some((at, known @ Some(_))) if at.elapsed() < FRESH => known.clone(),
+            _ => {
+                let answer = tokio::time::timeout(PROBE, persistence(context)).await.ok().flatten();
+                *last = Some((Instant::now(), answer.clone()));
+                answer
+            }
+        }
+    }
+}
+
 /// What Redis says of its files. An answer without any is an answer too: a server elsewhere may not
 /// tell pkv's user.
 async fn persistence(context: &Context) -> Option<serde_json::Value> {
     let command = Command::new(vec![b"INFO".to_vec(), b"persistence".to_vec()])?;
     let batch = Batch { commands: vec![command], atomic: false };
     let anybody = Tenant { target: 0, access: Access::ReadOnly };
-    let reply =
-        context.upstreams.execute(&anybody, &batch, false).await.ok()?.into_iter().next()?;
+    let reply = context.upstreams.ask(&anybody, &batch).await.ok()?.into_iter().next()?;
     let info = match reply {
         Value::BulkString(info) => String::from_utf8_lossy(&info).into_owned(),
         Value::ServerError(error) if error.code() == "LOADING" => return None,

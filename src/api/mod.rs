@@ -8,11 +8,14 @@
 mod auth;
 mod body;
 mod compression;
+mod connection;
+mod delivery;
 mod error;
 mod events;
 mod execute;
 mod format;
 mod health;
+mod labour;
 mod manners;
 mod monitor;
 mod page;
@@ -33,7 +36,8 @@ use crate::stop::Stop;
 use crate::tokens::Tokens;
 use crate::upstream::Upstreams;
 
-pub use server::{listen, serve};
+pub use health::Probe;
+pub use server::{Limits, listen, serve};
 
 /// What every request needs.
 #[derive(Debug)]
@@ -54,8 +58,10 @@ pub struct Context {
     pub max_body: usize,
     /// Largest answer to commands, in bytes; `None`: whatever fits the memory.
     pub max_response: Option<usize>,
-    /// Longest pause of a client that sends its body.
-    pub body_pause: Duration,
+    /// Longest pause of a client that sends its request.
+    pub client_timeout: Duration,
+    /// What Redis said to the last probe.
+    pub probe: Probe,
 }
 
 /// All routes. A path that is none of the fixed ones is a command.

@@ -2,34 +2,29 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use axum::Router;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
-use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::time::timeout;
-use tokio_io_timeout::TimeoutStream;
-use tracing::{debug, warn};
+use tokio::net::TcpListener;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::{Instant, timeout};
+use tracing::warn;
 
+use super::connection::{Connections, News};
 use crate::stop::Stop;
-
-/// Longest time for a request's headers to arrive, counted from the end of the answer before:
-/// longer than any client keeps an idle connection, shorter than an attacker would like.
-const HEADERS: Duration = Duration::from_secs(75);
-
-/// Longest wait for an HTTP/2 peer to say that it is still there.
-const PING: Duration = Duration::from_secs(20);
 
 /// Longest wait for requests that are being answered when the stop comes.
 const DRAIN: Duration = Duration::from_secs(3);
 
 /// Connections that the kernel may hold for us between two accepts.
 const BACKLOG: i32 = 1024;
+
+/// Between two times that all connections are told of a shortage: telling 20 000 takes a core some
+/// 10 ms.
+const TELL: Duration = Duration::from_secs(1);
 
 /// A pause after a failed accept (out of file descriptors, say), instead of a busy loop.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -67,46 +62,42 @@ fn bind_to(address: SocketAddr) -> std::io::Result<TcpListener> {
     TcpListener::from_std(socket.into())
 }
 
+/// What clients may take, and how long.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Connections at the same time.
+    pub connections: usize,
+    /// Longest wait for a request on an open connection.
+    pub idle_timeout: Duration,
+    /// Longest pause of a client in the middle of a request or an answer.
+    pub client_timeout: Duration,
+}
+
 /// Serves until the stop is requested, then finishes what is being answered: for [`DRAIN`] at the
 /// longest, or until the stop is requested again.
-///
-/// A client that takes nothing of its answer for `read_pause` is cut off, or it would keep its
-/// connection for ever.
-pub async fn serve(listener: TcpListener, router: Router, read_pause: Duration, stop: Stop) {
-    let connections = GracefulShutdown::new();
-    let mut http = auto::Builder::new(TokioExecutor::new());
-    http.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS);
-    // A peer that has gone silent is asked whether it is still there.
-    http.http2().timer(TokioTimer::new()).keep_alive_interval(HEADERS).keep_alive_timeout(PING);
+pub async fn serve(listener: TcpListener, router: Router, stop: Stop, limits: Limits) {
+    let mut room = Room::new(limits.connections);
+    let connections = Arc::new(Connections::new(
+        router,
+        room.news.subscribe(),
+        limits.idle_timeout,
+        limits.client_timeout,
+    ));
     let mut stopped = pin!(stop.requested());
     loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+        let (accepted, place) = tokio::select! {
+            accepted = async {
+                let place = room.place().await;
+                (listener.accept().await, place)
+            } => accepted,
             () = &mut stopped => break,
         };
         match accepted {
             Ok((stream, _)) => {
-                let service = TowerToHyperService::new(router.clone());
-                let http = http.clone();
-                let watcher = connections.watcher();
-                let stop = stop.clone();
+                let connections = connections.clone();
                 tokio::spawn(async move {
-                    // The limit on headers begins with the first byte, so that needs one as well.
-                    tokio::select! {
-                        biased; // what has arrived before the stop is answered
-                        first = timeout(HEADERS, stream.readable()) => match first {
-                            Ok(_) => {}
-                            Err(_) => return,
-                        },
-                        () = stop.requested() => return,
-                    }
-                    let mut stream = TimeoutStream::new(without_delay(stream));
-                    stream.set_write_timeout(Some(read_pause));
-                    let io = TokioIo::new(Box::pin(stream));
-                    let connection = http.serve_connection(io, service).into_owned();
-                    if let Err(error) = watcher.watch(connection).await {
-                        debug!(%error, "connection ended");
-                    }
+                    connections.serve(stream).await;
+                    drop(place);
                 });
             }
             Err(error) => {
@@ -116,28 +107,62 @@ pub async fn serve(listener: TcpListener, router: Router, read_pause: Duration, 
         }
     }
     drop(listener);
+    room.news.send_replace(News::Stop);
     tokio::select! {
-        () = connections.shutdown() => {}
+        () = room.emptied() => {}
         () = tokio::time::sleep(DRAIN) => warn!("requests were still being answered at the stop"),
         () = stop.hurried() => warn!("stopping at once"),
     }
 }
 
-/// Small answers leave at once; a connection that is already gone fails later anyway.
-fn without_delay(stream: TcpStream) -> TcpStream {
-    let _ = stream.set_nodelay(true);
-    stream
+/// The places for connections.
+struct Room {
+    places: Arc<Semaphore>,
+    size: u32,
+    news: watch::Sender<News>,
+    told_at: Option<Instant>,
+}
+
+impl Room {
+    fn new(size: usize) -> Self {
+        let size = u32::try_from(size).unwrap_or(u32::MAX).max(1);
+        let places = Arc::new(Semaphore::new(size as usize));
+        Self { places, size, news: watch::Sender::new(News::Room), told_at: None }
+    }
+
+    /// A place for one more connection; the last tenth of them is a shortage, and without one it is
+    /// waited for.
+    async fn place(&mut self) -> OwnedSemaphorePermit {
+        loop {
+            let is_short = self.places.available_permits() <= self.size as usize / 10;
+            if is_short && self.told_at.is_none_or(|at| at.elapsed() >= TELL) {
+                self.told_at = Some(Instant::now());
+                self.news.send_replace(News::Shortage);
+            }
+            // Never closed, so that it is either a place or none in time.
+            if let Ok(Ok(place)) = timeout(TELL, self.places.clone().acquire_owned()).await {
+                return place;
+            }
+        }
+    }
+
+    /// Returns when the last connection has ended.
+    async fn emptied(&self) {
+        // Never closed, so that this is all of them.
+        let _ = self.places.acquire_many(self.size).await;
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use std::convert::Infallible;
     use std::future::ready;
-    use std::sync::{Arc, Mutex};
+    use std::sync::Mutex;
 
     use axum::body::{Body, Bytes};
     use futures_util::stream;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
     use tokio::sync::oneshot::{self, error::TryRecvError};
 
     use super::*;
@@ -160,8 +185,9 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let router = Router::new().fallback(endless);
         let stop = Stop::default();
-        let pause = Duration::from_secs(1);
-        let server = tokio::spawn(serve(listener, router, pause, stop.clone()));
+        let limits =
+            Limits { connections: 10, idle_timeout: LIMIT, client_timeout: Duration::from_secs(1) };
+        let server = tokio::spawn(serve(listener, router, stop.clone(), limits));
         let mut client = TcpStream::connect(address).await.unwrap();
         client.write_all(b"GET / HTTP/1.1\r\nHost: pkv\r\n\r\n").await.unwrap();
         // For as long as it reads, all is well.

@@ -40,7 +40,11 @@ pub const VARIABLES: &[Variable] = &[
         "none",
         "with SRH_MODE=env: redis://, rediss:// or redis+unix:// URL of the Redis to serve",
     ),
-    variable("SRH_MAX_CONNECTIONS", "3", "connections of a pool"),
+    variable(
+        "SRH_MAX_CONNECTIONS",
+        "3",
+        "connections of a pool; one more is for large batches, and as many for WAIT",
+    ),
     variable(
         "PKV_TOKENS_FILE",
         "/app/srh-config/tokens.json, then srh-config/tokens.json",
@@ -84,7 +88,22 @@ pub const VARIABLES: &[Variable] = &[
         "no limit",
         "largest answer to commands, at least 1kb; beyond it they have been executed, and the answer is an error",
     ),
+    variable(
+        "PKV_MAX_QUEUE",
+        "10 % of the memory",
+        "most memory for requests and answers under way, at least 1mb; of several Redises one has half of it; beyond it a request gets a 503",
+    ),
     variable("PKV_TIMEOUT", "30s", "longest wait for Redis's answer"),
+    variable(
+        "PKV_CLIENT_TIMEOUT",
+        "30s",
+        "longest pause of a client that sends its request's body or takes its answer",
+    ),
+    variable(
+        "PKV_IDLE_TIMEOUT",
+        "75s",
+        "longest wait for the next request on an open connection, its headers included",
+    ),
     variable(
         "PKV_HANG_LIMIT",
         "60s",

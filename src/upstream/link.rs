@@ -1,17 +1,17 @@
 //! One connection to Redis, shared by many callers: batches go out in the order they came, and each
 //! caller gets the replies to its own.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Cmd, Pipeline, ProtocolVersion, RedisConnectionInfo, Value};
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::AbortHandle;
+use tokio::time::{Instant, timeout_at};
 
 use super::{Fault, wire};
-use crate::command::policy::CONTAINERS;
 use crate::command::{Batch, Command};
 use crate::config::ConnectionString;
 use crate::engine::Engine;
@@ -20,6 +20,16 @@ use crate::rest_token::Login;
 
 /// Longest wait for a connection to be made, the greeting (AUTH, SELECT) included.
 const CONNECT: Duration = Duration::from_secs(2);
+
+/// Pieces that may be under way on a connection at the same time; the others wait for their turn, and
+/// so have certainly not been sent. As many as keep a Redis nearby busy: with 64 callers and three
+/// connections 8 cost a tenth more of the processor for each request, and more than 16 nothing less.
+/// Few, since the replies to them come whatever their size.
+const TURNS: usize = 16;
+
+/// The same where the memory has room for the replies: a Redis that is 50 ms away then still answers
+/// 5000 requests a second on each connection.
+const MOST_TURNS: usize = 256;
 
 /// A connection; clones share it.
 #[derive(Debug, Clone)]
@@ -45,7 +55,8 @@ pub enum Unopened {
 /// The task that reads and writes the connection; it ends with the last clone of its link.
 #[derive(Debug)]
 struct Driver {
-    closed: Arc<AtomicBool>,
+    /// Closed once nothing more may be sent.
+    turns: Arc<Semaphore>,
     task: AbortHandle,
 }
 
@@ -90,15 +101,15 @@ impl Link {
         let (connection, driver) = MultiplexedConnection::new_with_config(settings, wire, config)
             .await
             .map_err(|error| format!("{target:?} refused the connection: {error}"))?;
-        let closed = Arc::new(AtomicBool::new(false));
+        let turns = Arc::new(Semaphore::new(TURNS));
         let task = tokio::spawn({
-            let closed = closed.clone();
+            let turns = turns.clone();
             async move {
                 driver.await;
-                closed.store(true, Ordering::Release);
+                turns.close();
             }
         });
-        let driver = Arc::new(Driver { closed, task: task.abort_handle() });
+        let driver = Arc::new(Driver { turns, task: task.abort_handle() });
         let logged_in_at = Arc::new(Mutex::new(Instant::now()));
         let (takes_transactions, login_turn) = (Arc::default(), Arc::default());
         Ok(Self { connection, driver, takes_transactions, logged_in_at, login_turn })
@@ -140,34 +151,57 @@ impl Link {
         }
     }
 
-    /// Whether the connection is known to be gone.
+    /// Lets so many pieces be under way at the same time, within bounds. To be called once.
+    pub fn widen(&self, turns: usize) {
+        self.driver.turns.add_permits(turns.clamp(TURNS, MOST_TURNS) - TURNS);
+    }
+
+    /// Whether the connection is known to be gone, or retired.
     pub fn is_closed(&self) -> bool {
-        self.driver.closed.load(Ordering::Acquire)
+        self.driver.turns.is_closed()
     }
 
-    /// Whether both are the same connection.
-    pub fn is(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.driver, &other.driver)
+    /// Sends nothing more. What is under way may still be answered; those who wait for their turn learn
+    /// that it will not come.
+    pub fn retire(&self) {
+        self.driver.turns.close();
     }
 
-    /// Sends the batch in one piece and waits for all of its replies, `timeout` at the longest.
+    /// Waits for a turn to send something; it lasts until all replies have come.
+    pub async fn turn(&self, deadline: Instant) -> Result<SemaphorePermit<'_>, Fault> {
+        let turn = timeout_at(deadline, self.driver.turns.acquire()).await;
+        turn.map_err(|_| Fault::Busy)?.map_err(|_| Fault::NotSent)
+    }
+
+    /// Sends the batch in one piece, whoever else waits, and waits for all of its replies, `timeout` at
+    /// the longest.
     pub async fn send(&self, batch: &Batch, timeout: Duration) -> Result<Vec<Value>, Fault> {
         if self.is_closed() {
             return Err(Fault::NotSent);
         }
+        self.exchange(&batch.commands, batch.atomic, Instant::now() + timeout).await
+    }
+
+    /// Sends the commands in one piece, in a transaction if `atomic`, and waits for all of their replies.
+    pub async fn exchange(
+        &self,
+        commands: &[Command],
+        atomic: bool,
+        deadline: Instant,
+    ) -> Result<Vec<Value>, Fault> {
         let mut connection = self.connection.clone();
         let replies = async {
-            match batch.commands.as_slice() {
-                [command] if !batch.atomic => {
+            match commands {
+                [command] if !atomic => {
                     connection.send_packed_command(&packed(command)).await.map(|reply| vec![reply])
                 }
                 _ => {
-                    let pipeline = packed_batch(batch);
+                    let pipeline = packed_pipeline(commands, atomic);
                     connection.send_packed_commands(&pipeline, 0, pipeline.len()).await
                 }
             }
         };
-        match tokio::time::timeout(timeout, replies).await {
+        match timeout_at(deadline, replies).await {
             Ok(Ok(replies)) => Ok(replies),
             // The client cannot tell what was still queued from what was under way.
             Ok(Err(_)) => Err(Fault::Lost),
@@ -213,30 +247,10 @@ impl Link {
         self.takes_transactions.store(true, Ordering::Release);
     }
 
-    /// What the server's own command table says of each command, in their order; `None` if it does
-    /// not answer.
-    pub async fn kinds(&self, commands: &[Command], timeout: Duration) -> Option<Vec<Kind>> {
-        let mut info = Cmd::new();
-        info.arg("COMMAND").arg("INFO");
-        let names: Vec<_> = commands.iter().map(names).collect();
-        let mut asked: BTreeMap<&[u8], usize> = BTreeMap::new();
-        for name in names.iter().flatten() {
-            let next = asked.len();
-            asked.entry(name).or_insert_with(|| {
-                info.arg(name.as_slice());
-                next
-            });
-        }
+    /// Asks with this command, at once; `None` if there is no answer in time.
+    pub(super) async fn reply(&self, command: &Cmd, timeout: Duration) -> Option<Value> {
         let mut connection = self.connection.clone();
-        let reply = tokio::time::timeout(timeout, connection.send_packed_command(&info)).await;
-        let Value::Array(entries) = reply.ok()?.ok()? else {
-            return Some(vec![Kind::Other; commands.len()]);
-        };
-        let kind = |name: &Vec<u8>| match (entries.len() == asked.len(), asked.get(&name[..])) {
-            (true, Some(at)) => kind(&entries[*at]),
-            _ => Kind::Other,
-        };
-        Some(names.iter().map(|[name, sub]| kind(sub).or(kind(name))).collect())
+        tokio::time::timeout(timeout, connection.send_packed_command(command)).await.ok()?.ok()
     }
 }
 
@@ -259,55 +273,6 @@ fn said(hello: &Value) -> Engine {
     Engine::from_hello(&fields.iter().map(text).collect::<Vec<_>>())
 }
 
-/// A command by its server's own table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// It only reads.
-    Read,
-    /// It only reads, but what only an administrator should: all keys at once, say.
-    DangerousRead,
-    /// It may do more than read.
-    Other,
-    /// The server does not know it.
-    Unknown,
-}
-
-impl Kind {
-    /// A sub-command's kind is its container's if the server has none of its own for it.
-    fn or(self, container: Self) -> Self {
-        if self == Self::Unknown { container } else { self }
-    }
-}
-
-/// The names that the command may have in the table: without and with its sub-command.
-fn names(command: &Command) -> [Vec<u8>; 2] {
-    let name = command.name().to_ascii_lowercase();
-    let sub = match command.arguments().first() {
-        Some(word) if CONTAINERS.iter().any(|container| container.as_bytes() == name) => {
-            [name.as_slice(), b"|", &word.to_ascii_lowercase()].concat()
-        }
-        _ => name.clone(),
-    };
-    [name, sub]
-}
-
-/// An entry of COMMAND INFO is `[name, arity, [flag, …], first, last, step, [category, …], …]`, or
-/// nil for an unknown name; categories came with Redis 6.
-fn kind(entry: &Value) -> Kind {
-    let Value::Array(fields) = entry else { return Kind::Unknown };
-    let has = |at: usize, word: &str| match fields.get(at) {
-        Some(Value::Array(words)) => {
-            words.iter().any(|one| matches!(one, Value::SimpleString(one) if one == word))
-        }
-        _ => false,
-    };
-    match (has(2, "readonly"), has(6, "@dangerous") || has(6, "@scripting")) {
-        (false, _) => Kind::Other,
-        (true, true) => Kind::DangerousRead,
-        (true, false) => Kind::Read,
-    }
-}
-
 fn packed(command: &Command) -> Cmd {
     let size = command.words().iter().map(Vec::len).sum();
     let mut packed = Cmd::with_capacity(command.words().len(), size);
@@ -317,15 +282,15 @@ fn packed(command: &Command) -> Cmd {
     packed
 }
 
-fn packed_batch(batch: &Batch) -> Pipeline {
-    let mut pipeline = Pipeline::with_capacity(batch.commands.len() + 2);
-    if batch.atomic {
+fn packed_pipeline(commands: &[Command], atomic: bool) -> Pipeline {
+    let mut pipeline = Pipeline::with_capacity(commands.len() + 2);
+    if atomic {
         pipeline.cmd("MULTI");
     }
-    for command in &batch.commands {
+    for command in commands {
         pipeline.add_command(packed(command));
     }
-    if batch.atomic {
+    if atomic {
         pipeline.cmd("EXEC");
     }
     pipeline

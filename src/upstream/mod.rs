@@ -7,7 +7,9 @@
 //! command of the batch has the `readonly` flag in the `COMMAND` table of the server it is sent to
 //! again. Everything else that was under way when a connection broke is [`Fault::Lost`].
 
+mod budget;
 mod copy;
+mod kind;
 mod link;
 mod monitor;
 mod pool;
@@ -27,8 +29,11 @@ use crate::engine::Engine;
 use crate::state::StatusReceiver;
 use crate::tokens::{Access, Target, Tenant};
 
+pub use budget::Pass;
+use budget::{Budget, Share};
 pub use copy::Source;
-pub use link::{Kind, Link};
+pub use kind::Kind;
+pub use link::Link;
 pub use monitor::{Monitor, Sight};
 use pool::Pool;
 pub use push::{Event, Message, Subscription, Topic};
@@ -44,7 +49,8 @@ pub enum Fault {
     Lost,
     /// No answer in time: it may have been executed, or may still be.
     Timeout,
-    /// Certainly not executed: every connection of its own that may be had is in use.
+    /// Certainly not executed: so much is under way that its turn did not come, or there is no memory
+    /// for more.
     Busy,
     /// Certainly not executed: there is no Redis to send it to. The text says what is known.
     Down(String),
@@ -64,10 +70,24 @@ pub struct Upstreams {
 
 impl Upstreams {
     /// `status` is that of the bundled server, if that is what all targets lead to; `timeout` is the
-    /// longest wait for an answer.
-    pub fn new(targets: &[Target], status: Option<StatusReceiver>, timeout: Duration) -> Self {
-        let pool = |target: &Target| Arc::new(Pool::new(target.clone(), status.clone(), timeout));
+    /// longest wait for an answer; `memory` is what requests and answers under way may take, in bytes.
+    pub fn new(
+        targets: &[Target],
+        status: Option<StatusReceiver>,
+        timeout: Duration,
+        memory: usize,
+    ) -> Self {
+        let budget = Arc::new(Budget::new(memory, targets.len()));
+        let pool = |target: &Target| {
+            let share = Arc::new(Share::of(budget.clone()));
+            Arc::new(Pool::new(target.clone(), status.clone(), timeout, share))
+        };
         Self { pools: targets.iter().map(pool).collect(), users: UserPools::default() }
+    }
+
+    /// Room for a request of the tenant's, if there is any. Asked before its body is read.
+    pub fn admit(&self, tenant: &Tenant) -> Result<Pass, Fault> {
+        self.pools[tenant.target].share().admit()
     }
 
     /// Where the tenant's commands go.
@@ -86,12 +106,18 @@ impl Upstreams {
         tenant: &Tenant,
         batch: &Batch,
         own_connection: bool,
+        pass: &mut Pass,
     ) -> Result<Vec<Value>, Fault> {
-        let replies = self.pool(tenant).execute(batch, own_connection).await;
+        let replies = self.pool(tenant).execute(batch, own_connection, pass).await;
         if matches!(tenant.access, Access::Full(_)) {
             self.users.forget_those_changed_by(&batch.commands, tenant.target);
         }
         replies
+    }
+
+    /// Asks at once, whoever else waits: for what pkv itself wants to know.
+    pub async fn ask(&self, tenant: &Tenant, batch: &Batch) -> Result<Vec<Value>, Fault> {
+        self.pool(tenant).ask(batch).await
     }
 
     /// Which server the tenant's commands go to. Not asked as an ACL user, who may not be allowed to.

@@ -19,7 +19,7 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::debug;
 
 use super::Fault;
-use super::queue::{Ended, Queue, Weigh};
+use super::queue::{Backlog, Ended, Queue, Weigh};
 use crate::config::ConnectionString;
 use crate::state::{Status, StatusReceiver};
 use connection::{Connection, Wire};
@@ -190,7 +190,8 @@ impl Task {
         }
         self.next_id += 1;
         let id = self.next_id;
-        let queue = Arc::new(Queue::default());
+        // They all wait for the same: together it is no more than for the slowest of them.
+        let queue = Arc::new(Queue::new(&Backlog::default()));
         // It is empty, so it takes one.
         let _ = queue.put(Sight::Confirmed);
         self.watchers.insert(id, Watcher(queue.clone()));

@@ -1,11 +1,12 @@
 //! The connections to one Redis: opened when a request needs one, replaced when one is gone, closed
 //! when nobody has asked for a while.
 
+mod execution;
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use redis::Value;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tracing::{debug, info};
@@ -13,8 +14,7 @@ use tracing::{debug, info};
 use super::link::Unopened;
 use super::monitor::Monitor;
 use super::push::{Subscription, Topic};
-use super::{Fault, Kind, Link, monitor, push};
-use crate::command::{Batch, Command};
+use super::{Fault, Link, Share, monitor, push};
 use crate::config::ConnectionString;
 use crate::engine::Engine;
 use crate::rest_token::Login;
@@ -31,8 +31,8 @@ const HOLD: Duration = Duration::from_secs(2);
 /// Between two attempts to connect: short beside `HOLD`, long beside the cost of an attempt.
 const RETRY: Duration = Duration::from_millis(50);
 
-/// How long an ACL user's password counts as checked. Redis tells nobody that it was changed; asking
-/// costs one round trip in this time.
+/// How long an ACL user's password counts as checked, right or wrong. Redis tells nobody that it was
+/// changed; asking costs one round trip in this time.
 pub const RECHECK: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
@@ -40,9 +40,15 @@ pub struct Pool {
     target: Target,
     /// Who connects, if not the user whom the target names.
     login: Option<Arc<Login>>,
+    /// When the server last did not take his password.
+    denied_at: Mutex<Option<Instant>>,
     status: Option<StatusReceiver>,
     timeout: Duration,
+    /// What its callers use of the memory; ACL users' pools share that of their server.
+    share: Arc<Share>,
     slots: Vec<Slot>,
+    /// Of the connection for large batches.
+    large: Slot,
     next: AtomicUsize,
     /// Connections of their own that may exist beside the shared ones.
     leases: Semaphore,
@@ -66,12 +72,20 @@ struct Slot {
 }
 
 impl Pool {
-    pub fn new(target: Target, status: Option<StatusReceiver>, timeout: Duration) -> Self {
+    pub fn new(
+        target: Target,
+        status: Option<StatusReceiver>,
+        timeout: Duration,
+        share: Arc<Share>,
+    ) -> Self {
         Self {
+            share,
             slots: (0..target.max_connections).map(|_| Slot::default()).collect(),
+            large: Slot::default(),
             leases: Semaphore::new(target.max_connections),
             target,
             login: None,
+            denied_at: Mutex::default(),
             status,
             timeout,
             next: AtomicUsize::new(0),
@@ -85,8 +99,13 @@ impl Pool {
 
     /// A pool to the same server for an ACL user.
     pub fn as_user(&self, login: Arc<Login>) -> Self {
-        let login = Some(login);
-        Self { login, ..Self::new(self.target.clone(), self.status.clone(), self.timeout) }
+        let (target, status) = (self.target.clone(), self.status.clone());
+        Self { login: Some(login), ..Self::new(target, status, self.timeout, self.share.clone()) }
+    }
+
+    /// What its callers use of the memory.
+    pub fn share(&self) -> &Arc<Share> {
+        &self.share
     }
 
     /// Subscribes; returns once Redis has confirmed every topic.
@@ -119,9 +138,9 @@ impl Pool {
     /// Before a stream of an ACL user, which has a connection of its own that cannot tell a wrong
     /// password from other faults.
     async fn check_login(&self) -> Result<(), Fault> {
-        *lock(&self.last_used) = Instant::now();
+        self.note_use();
         match self.login {
-            Some(_) => self.link(Instant::now() + HOLD.min(self.timeout)).await.map(drop),
+            Some(_) => self.link(false, Instant::now() + HOLD.min(self.timeout)).await.map(drop),
             None => Ok(()),
         }
     }
@@ -131,7 +150,7 @@ impl Pool {
         if let Some(engine) = lock(&self.engine).clone() {
             return Ok(engine);
         }
-        self.link(Instant::now() + HOLD.min(self.timeout)).await?;
+        self.link(false, Instant::now() + HOLD.min(self.timeout)).await?;
         Ok(lock(&self.engine).clone().unwrap_or_default())
     }
 
@@ -143,114 +162,14 @@ impl Pool {
         if let Some(known) = *lock(&self.takes_scripts) {
             return Ok(known);
         }
-        self.link(Instant::now() + HOLD.min(self.timeout)).await?;
+        self.link(false, Instant::now() + HOLD.min(self.timeout)).await?;
         Ok(lock(&self.takes_scripts).unwrap_or(true))
     }
 
-    /// What the server's own command table says of each command, in their order.
-    pub async fn kinds(&self, commands: &[Command]) -> Result<Vec<Kind>, Fault> {
-        let link = self.link(Instant::now() + HOLD.min(self.timeout)).await?;
-        link.kinds(commands, self.timeout).await.ok_or(Fault::NotSent)
-    }
-
-    pub async fn execute(&self, batch: &Batch, own_connection: bool) -> Result<Vec<Value>, Fault> {
-        let begun = Instant::now();
-        *lock(&self.last_used) = begun;
-        let (result, used) = self.attempt(batch, own_connection).await?;
-        match result {
-            Err(Fault::Lost) => self.again_if_read(batch, begun + self.timeout).await,
-            Err(Fault::Timeout) => {
-                // The connection itself may be what does not answer: new requests get a new one,
-                // and those that wait on this one keep it.
-                self.retire(&used);
-                Err(Fault::Timeout)
-            }
-            result => result,
-        }
-    }
-
-    /// A read that was lost with its connection is sent once more; anything else stays lost.
-    /// All of it within `end`.
-    async fn again_if_read(&self, batch: &Batch, end: Instant) -> Result<Vec<Value>, Fault> {
-        let deadline = end.min(Instant::now() + HOLD);
+    /// A shared connection to the Redis of this moment, the one for large batches if it is for one.
+    async fn link(&self, large: bool, deadline: Instant) -> Result<Link, Fault> {
         loop {
-            let Ok(link) = self.link(deadline).await else { return Err(Fault::Lost) };
-            let is_read = |kind: &Kind| matches!(kind, Kind::Read | Kind::DangerousRead);
-            match link.kinds(&batch.commands, HOLD).await.map(|kinds| kinds.iter().all(is_read)) {
-                Some(true) => {
-                    debug!(redis = self.target.name, ?batch, "sending a lost read again");
-                    // On this very connection: it has just answered, so it is one to the Redis that
-                    // came after the loss.
-                    return link.send(batch, end.saturating_duration_since(Instant::now())).await;
-                }
-                Some(false) => return Err(Fault::Lost),
-                // A connection that went with the same crash but had not noticed yet.
-                None if Instant::now() < deadline => self.retire(&link),
-                None => return Err(Fault::Lost),
-            }
-        }
-    }
-
-    /// Sends once; goes on to the next connection only if the batch certainly did not leave.
-    async fn attempt(
-        &self,
-        batch: &Batch,
-        own_connection: bool,
-    ) -> Result<(Result<Vec<Value>, Fault>, Link), Fault> {
-        let deadline = Instant::now() + HOLD.min(self.timeout);
-        let _lease = match own_connection {
-            true => Some(
-                tokio::time::timeout_at(deadline, self.leases.acquire())
-                    .await
-                    .map_err(|_| Fault::Busy)?
-                    .map_err(|_| Fault::Busy)?,
-            ),
-            false => None,
-        };
-        loop {
-            let link = match own_connection {
-                true => self.open(deadline).await?.1,
-                false => self.link(deadline).await?,
-            };
-            if batch.atomic && !link.takes_transactions() {
-                match self.refusal_of_transactions(&link, deadline).await {
-                    Ok(None) => {}
-                    Ok(Some(refusal)) => return Ok((Ok(vec![refusal]), link)),
-                    Err(Fault::NotSent) if Instant::now() < deadline => continue,
-                    Err(fault) => return Err(fault),
-                }
-            }
-            match link.send(batch, self.timeout).await {
-                Err(Fault::NotSent) if Instant::now() < deadline => {}
-                result => return Ok((result, link)),
-            }
-        }
-    }
-
-    /// A server that refuses MULTI would execute what is sent behind it, command by command; so it is
-    /// asked with an empty transaction before the first one on each connection. Not on that very
-    /// connection: one that takes MULTI but not EXEC would leave it queueing everybody's commands.
-    /// A refusal is not remembered, since a busy server refuses too.
-    async fn refusal_of_transactions(
-        &self,
-        link: &Link,
-        deadline: Instant,
-    ) -> Result<Option<Value>, Fault> {
-        let (_, own) = self.open(deadline).await?;
-        let empty = Batch { commands: Vec::new(), atomic: true };
-        // Whatever became of it, nothing of the batch itself has left yet.
-        let replies = own.send(&empty, HOLD).await.map_err(|_| Fault::NotSent)?;
-        let refusal = replies.into_iter().find(|reply| matches!(reply, Value::ServerError(_)));
-        if refusal.is_none() {
-            link.note_transactions();
-        }
-        Ok(refusal)
-    }
-
-    /// A shared connection to the Redis of this moment.
-    async fn link(&self, deadline: Instant) -> Result<Link, Fault> {
-        loop {
-            let link = self.shared(deadline).await?;
+            let link = self.shared(large, deadline).await?;
             let Some(login) = self.login.as_ref().filter(|_| link.is_due(RECHECK)) else {
                 return Ok(link);
             };
@@ -262,7 +181,7 @@ impl Pool {
             if answer == Ok(Ok(())) {
                 return Ok(link);
             }
-            self.retire(&link);
+            link.retire();
             match answer {
                 Ok(Err(Unopened::Denied)) => return Err(Fault::Denied),
                 // A connection that has gone, say: a new one tells.
@@ -272,11 +191,19 @@ impl Pool {
         }
     }
 
-    async fn shared(&self, deadline: Instant) -> Result<Link, Fault> {
-        let slot = &self.slots[self.next.fetch_add(1, Ordering::Relaxed) % self.slots.len()];
-        if let Some(link) = slot.usable(self.epoch()) {
-            return Ok(link);
+    async fn shared(&self, large: bool, deadline: Instant) -> Result<Link, Fault> {
+        let slot = match large {
+            true => &self.large,
+            false => &self.slots[self.next.fetch_add(1, Ordering::Relaxed) % self.slots.len()],
+        };
+        match slot.usable(self.epoch()) {
+            Some(link) => Ok(link),
+            // In a box, since every request would otherwise carry the place for it.
+            None => Box::pin(self.reopened(slot, large, deadline)).await,
         }
+    }
+
+    async fn reopened(&self, slot: &Slot, large: bool, deadline: Instant) -> Result<Link, Fault> {
         let down = |_| self.down("cannot be reached");
         let _opening =
             tokio::time::timeout_at(deadline, slot.opening.lock()).await.map_err(down)?;
@@ -288,21 +215,30 @@ impl Pool {
             Some(_) => *lock(&self.takes_scripts) = Some(link.takes_scripts(HOLD).await),
             None => *lock(&self.engine) = Some(Arc::new(link.engine(HOLD).await)),
         }
+        if !large {
+            link.widen(self.share.replies(self.slots.len()));
+        }
         *lock(&slot.link) = Some((epoch, link.clone()));
         Ok(link)
     }
 
     /// A new connection, tried for until the deadline.
     async fn open(&self, deadline: Instant) -> Result<(u64, Link), Fault> {
+        if lock(&self.denied_at).is_some_and(|at| at.elapsed() < RECHECK) {
+            return Err(Fault::Denied);
+        }
         let mut last_error = None;
-        loop {
+        while Instant::now() < deadline {
             let epoch = self.ready(deadline).await?;
             let error = match tokio::time::timeout_at(deadline, self.open_once()).await {
                 Ok(Ok(link)) => {
                     debug!(redis = self.target.name, "connected");
                     return Ok((epoch, link));
                 }
-                Ok(Err(Unopened::Denied)) => return Err(Fault::Denied),
+                Ok(Err(Unopened::Denied)) => {
+                    *lock(&self.denied_at) = Some(Instant::now());
+                    return Err(Fault::Denied);
+                }
                 Ok(Err(Unopened::Refused(text))) => return Err(Fault::Refused(text)),
                 Ok(Err(Unopened::Failed(error))) => error,
                 // What the attempts before this one have met says more than that time was up.
@@ -316,6 +252,8 @@ impl Pool {
             last_error = Some(error);
             tokio::time::sleep(RETRY).await;
         }
+        // Others have tried for as long.
+        Err(self.down("does not answer"))
     }
 
     async fn open_once(&self) -> Result<Link, Unopened> {
@@ -354,13 +292,8 @@ impl Pool {
         }
     }
 
-    fn retire(&self, link: &Link) {
-        for slot in &self.slots {
-            let mut current = lock(&slot.link);
-            if current.as_ref().is_some_and(|(_, current)| current.is(link)) {
-                *current = None;
-            }
-        }
+    fn note_use(&self) {
+        *lock(&self.last_used) = Instant::now();
     }
 
     /// When it was last asked for something.
@@ -391,7 +324,8 @@ impl Pool {
 
     /// Closes the connections that commands share.
     pub fn close(&self) {
-        let closed = self.slots.iter().filter(|slot| lock(&slot.link).take().is_some()).count();
+        let slots = self.slots.iter().chain([&self.large]);
+        let closed = slots.filter(|slot| lock(&slot.link).take().is_some()).count();
         if closed > 0 {
             debug!(redis = self.target.name, connections = closed, "pool closed");
         }

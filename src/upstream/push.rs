@@ -16,7 +16,7 @@ use redis::{ErrorKind, Msg, RedisError, RedisResult};
 use tokio::sync::{mpsc, oneshot};
 use tracing::debug;
 
-use super::queue::{Ended, Queue, Weigh};
+use super::queue::{Backlog, Counted, Ended, Queue, Weigh};
 use super::{Fault, wire};
 use crate::config::ConnectionString;
 use crate::state::{Status, StatusReceiver};
@@ -57,6 +57,7 @@ pub struct Message {
     pub channel: Vec<u8>,
     /// What was published.
     pub payload: Vec<u8>,
+    _counted: Counted,
 }
 
 impl Weigh for Event {
@@ -130,6 +131,7 @@ impl Hub {
             hub: orders.downgrade(),
             connection: None,
             next_id: 0,
+            backlog: Backlog::default(),
             subscribers: HashMap::new(),
             topics: HashMap::new(),
         };
@@ -173,6 +175,7 @@ struct Task {
     hub: mpsc::WeakUnboundedSender<Order>,
     connection: Option<Connection>,
     next_id: u64,
+    backlog: Backlog,
     subscribers: HashMap<u64, Subscriber>,
     topics: HashMap<Topic, Vec<u64>>,
 }
@@ -227,7 +230,7 @@ impl Task {
         }
         self.next_id += 1;
         let id = self.next_id;
-        let queue = Arc::new(Queue::default());
+        let queue = Arc::new(Queue::new(&self.backlog));
         self.subscribers.insert(id, Subscriber(queue.clone()));
         // From here on, an error drops the subscription, which takes back what was done.
         let subscription = Subscription { id, topics: topics.clone(), queue, hub };
@@ -271,7 +274,8 @@ impl Task {
             false => Topic::Channel(channel.clone()),
         };
         let payload = message.get_payload_bytes().to_vec();
-        let message = Arc::new(Message { topic: topic.clone(), channel, payload });
+        let _counted = self.backlog.count(channel.len() + payload.len());
+        let message = Arc::new(Message { topic: topic.clone(), channel, payload, _counted });
         self.tell(&topic, &Event::Message(message)).await;
     }
 

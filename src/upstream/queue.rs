@@ -1,7 +1,8 @@
 //! What waits for one reader: bounded, and thrown away when the bound is reached.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
@@ -10,6 +11,12 @@ const BACKLOG: usize = 1024;
 
 /// And their bytes, all that the reader has asked for together.
 const BACKLOG_BYTES: usize = 8 << 20;
+
+/// The same while all of a hub's readers together have more than [`ALL_BYTES`] waiting.
+const SHORT_BACKLOG_BYTES: usize = 64 << 10;
+
+/// What waits for all readers of a hub together, in bytes; an event counts once, however many it is for.
+const ALL_BYTES: usize = 64 << 20;
 
 /// How a stream of events ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,9 +33,43 @@ pub(super) trait Weigh {
     fn weight(&self) -> usize;
 }
 
+/// What waits for all readers of a hub together.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Backlog(Arc<AtomicUsize>);
+
+impl Backlog {
+    /// Counts the bytes until the count is dropped.
+    pub(super) fn count(&self, bytes: usize) -> Counted {
+        self.0.fetch_add(bytes, Ordering::Relaxed);
+        Counted { backlog: self.clone(), bytes }
+    }
+
+    /// How much may wait for one of them.
+    fn limit(&self) -> usize {
+        match self.0.load(Ordering::Relaxed) > ALL_BYTES {
+            true => SHORT_BACKLOG_BYTES,
+            false => BACKLOG_BYTES,
+        }
+    }
+}
+
+/// Bytes that wait.
+#[derive(Debug)]
+pub(super) struct Counted {
+    backlog: Backlog,
+    bytes: usize,
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.backlog.0.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
 /// What waits for one reader.
 #[derive(Debug)]
 pub(super) struct Queue<E> {
+    backlog: Backlog,
     waiting: Mutex<Waiting<E>>,
     changed: Notify,
 }
@@ -38,13 +79,6 @@ struct Waiting<E> {
     events: VecDeque<E>,
     bytes: usize,
     ended: Option<Ended>,
-}
-
-impl<E> Default for Queue<E> {
-    fn default() -> Self {
-        let waiting = Waiting { events: VecDeque::new(), bytes: 0, ended: None };
-        Self { waiting: Mutex::new(waiting), changed: Notify::new() }
-    }
 }
 
 impl<E: Weigh> Queue<E> {
@@ -76,7 +110,7 @@ impl<E: Weigh> Queue<E> {
         let mut waiting = self.lock();
         // A single event may be of any size.
         let bytes = waiting.bytes + event.weight();
-        if waiting.events.len() >= BACKLOG || (waiting.bytes > 0 && bytes > BACKLOG_BYTES) {
+        if waiting.events.len() >= BACKLOG || (waiting.bytes > 0 && bytes > self.backlog.limit()) {
             waiting.events = VecDeque::new();
             drop(waiting);
             self.end(Ended::TooSlow);
@@ -91,6 +125,13 @@ impl<E: Weigh> Queue<E> {
 }
 
 impl<E> Queue<E> {
+    /// For one more reader of a hub.
+    pub(super) fn new(backlog: &Backlog) -> Self {
+        let waiting = Waiting { events: VecDeque::new(), bytes: 0, ended: None };
+        let (waiting, changed) = (Mutex::new(waiting), Notify::new());
+        Self { backlog: backlog.clone(), waiting, changed }
+    }
+
     /// The first reason stays.
     pub(super) fn end(&self, how: Ended) {
         self.lock().ended.get_or_insert(how);
@@ -99,5 +140,38 @@ impl<E> Queue<E> {
 
     fn lock(&self) -> MutexGuard<'_, Waiting<E>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An event that says how long it is.
+    struct Event(usize, #[allow(dead_code)] Option<Counted>);
+
+    impl Weigh for Event {
+        fn weight(&self) -> usize {
+            self.0
+        }
+    }
+
+    #[tokio::test]
+    async fn many_slow_readers_together_have_less_room_each() {
+        const MB: usize = 1 << 20;
+        let backlog = Backlog::default();
+        let put = |queue: &Queue<Event>| queue.put(Event(MB, Some(backlog.count(MB))));
+        let queues: Vec<_> = (0..8).map(|_| Queue::new(&backlog)).collect();
+        for queue in &queues {
+            assert!((0..8).all(|_| put(queue).is_ok()), "alone, each has room for 8 MB");
+        }
+        let one_more = Queue::new(&backlog);
+        assert_eq!(put(&one_more), Ok(()), "a single event may be of any size");
+        assert_eq!(put(&one_more), Err(Ended::TooSlow));
+        for _ in 0..3 {
+            queues[0].next().await.unwrap();
+        }
+        let later = Queue::new(&backlog);
+        assert_eq!((put(&later), put(&later)), (Ok(()), Ok(())), "what was read has made room");
     }
 }

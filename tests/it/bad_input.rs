@@ -3,7 +3,7 @@
 
 mod bodies;
 mod clients;
-mod memory;
+pub mod memory;
 mod mutations;
 mod replies;
 
@@ -15,13 +15,13 @@ use crate::support::Pkv;
 use crate::support::raw_http::{Connection, request};
 
 /// The process of a pkv: the parent of its Redis.
-fn process(pkv: &Pkv) -> i32 {
+pub fn process(pkv: &Pkv) -> i32 {
     let redis = pkv.redis_pids()[0];
     field(redis, "PPid").parse().unwrap()
 }
 
 /// A field of /proc/<pid>/status, such as `VmRSS`.
-fn field(pid: i32, name: &str) -> String {
+pub fn field(pid: i32, name: &str) -> String {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
     line.unwrap_or_else(|| panic!("no {name} in {status}")).trim().to_owned()
@@ -29,7 +29,7 @@ fn field(pid: i32, name: &str) -> String {
 
 /// Sees to it that pkv is as it was: neither it nor its Redis has ended, and both a new connection
 /// and the one that stays open through the test are answered.
-struct Witness {
+pub struct Witness {
     process: i32,
     redis: Vec<i32>,
     asked: u32,
@@ -37,7 +37,7 @@ struct Witness {
 }
 
 impl Witness {
-    async fn of(pkv: &Pkv) -> Self {
+    pub async fn of(pkv: &Pkv) -> Self {
         Self {
             process: process(pkv),
             redis: pkv.redis_pids(),
@@ -46,7 +46,7 @@ impl Witness {
         }
     }
 
-    async fn all_is_well(&mut self, pkv: &Pkv, after: &str) {
+    pub async fn all_is_well(&mut self, pkv: &Pkv, after: &str) {
         assert_eq!(pkv.redis_pids(), self.redis, "after {after}: Redis was started again");
         assert_eq!(process(pkv), self.process, "after {after}: another process");
         self.asked += 1;

@@ -10,6 +10,7 @@ mod dialect;
 mod differential;
 mod http;
 mod layout;
+mod limits;
 mod properties;
 mod readonly;
 mod start;

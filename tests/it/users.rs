@@ -12,7 +12,7 @@ use crate::streams::Stream;
 use crate::support::{Bearer, Pkv, RedisServer, eventually, items, result};
 
 /// A new token for the user.
-async fn gentoken(pkv: &Pkv, user: &str) -> String {
+pub async fn gentoken(pkv: &Pkv, user: &str) -> String {
     result(pkv.run(json!(["ACL", "GENTOKEN", user])).await).as_str().unwrap().to_owned()
 }
 

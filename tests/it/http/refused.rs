@@ -184,8 +184,7 @@ async fn refused_commands_are_refused_in_every_way_and_never_reach_redis() {
         .filter(|name| !["auth", "client", "select", "multi", "exec"].contains(&name.as_str()))
         .filter(|name| {
             after.iter().any(|(called, times)| {
-                called.split('|').next() == Some(name.as_str())
-                    && before.get(called) != Some(times)
+                called.split('|').next() == Some(name.as_str()) && before.get(called) != Some(times)
             })
         })
         .collect();

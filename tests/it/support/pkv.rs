@@ -68,9 +68,25 @@ impl Pkv {
         pkv
     }
 
+    /// As `start_with`, under a limit that a shell's command sets (`ulimit -n 300`).
+    pub fn start_under(limit: &str, vars: &[(&str, &str)]) -> Self {
+        let own_dir = TempDir::new().unwrap();
+        let mut shell = Command::new("sh");
+        let script = format!("{limit} && exec \"$0\"");
+        shell.args(["-c", &script, env!("CARGO_BIN_EXE_pkv")]);
+        let mut pkv = Self::started(own_dir.path(), Self::with_vars(shell, own_dir.path(), vars));
+        pkv.own_dir = Some(own_dir);
+        pkv
+    }
+
     /// As `start_with`, in a directory that stays.
     pub fn start_in(dir: &Path, vars: &[(&str, &str)]) -> Self {
-        let mut process = Self::command(dir, vars)
+        Self::started(dir, Self::command(dir, vars))
+    }
+
+    fn started(dir: &Path, mut command: Command) -> Self {
+        let is_logging = command.get_envs().all(|(name, _)| name != "PKV_LOG");
+        let mut process = command
             .stdout(Stdio::piped())
             .stderr(File::options().append(true).create(true).open(dir.join("log")).unwrap())
             .spawn()
@@ -89,7 +105,7 @@ impl Pkv {
             let _ = process.kill();
             panic!("pkv did not get ready:\n{}", fs::read_to_string(dir.join("log")).unwrap());
         });
-        if vars.iter().all(|(name, _)| *name != "PKV_LOG") {
+        if is_logging {
             until_logged(&dir.join("log"));
         }
         let value = |name: &str| {
@@ -118,7 +134,11 @@ impl Pkv {
     /// another build of it.
     pub fn command(dir: &Path, vars: &[(&str, &str)]) -> Command {
         let built = env!("CARGO_BIN_EXE_pkv").into();
-        let mut command = Command::new(std::env::var_os("PKV_BIN").unwrap_or(built));
+        let program = std::env::var_os("PKV_BIN").unwrap_or(built);
+        Self::with_vars(Command::new(program), dir, vars)
+    }
+
+    fn with_vars(mut command: Command, dir: &Path, vars: &[(&str, &str)]) -> Command {
         command.env_clear().current_dir(dir).stdin(Stdio::null());
         for name in ["PATH", "PKV_REDIS_SERVER", "TMPDIR"] {
             command.envs(std::env::var_os(name).map(|value| (name, value)));

@@ -132,6 +132,15 @@ impl Connection {
         }
     }
 
+    /// The next answer if it comes, or the connection ends, in this time.
+    pub async fn try_answer_within(&mut self, limit: Duration) -> Option<io::Result<Answer>> {
+        match timeout(limit, self.0.fill_buf()).await {
+            Err(_) => None,
+            Ok(Err(error)) => Some(Err(error)),
+            Ok(Ok(_)) => Some(self.try_answer().await),
+        }
+    }
+
     /// Whatever comes until the connection is closed, or until nothing has come for `pause`.
     pub async fn rest(&mut self, pause: Duration) -> Vec<u8> {
         let mut bytes = Vec::new();

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::{Act, FakeRedis, Pkv, RedisServer, free_port, result};
+use crate::support::{Act, FakeRedis, Pkv, RedisServer, free_port, items, result};
 
 /// COMMAND INFO as Redis answers it: GET is a read, everything else is not.
 fn command_info(words: &[String]) -> Act {
@@ -103,6 +103,57 @@ async fn a_batch_with_one_write_and_a_transaction_are_never_sent_again() {
         assert_eq!(fake.count("MULTI"), asked + transactions);
         assert_eq!(fake.count("EXEC"), asked + transactions - 1);
     }
+}
+
+/// Answers so many of this name, then cuts the connection, an answer to the next one before it or not;
+/// answers everything behind that.
+fn cut_at(
+    name: &'static str,
+    count: usize,
+    reply: &'static str,
+    last: &'static [u8],
+) -> impl Fn(&[String], usize) -> Act {
+    move |words, before| match (words[0].as_str(), before) {
+        ("COMMAND", _) => command_info(words),
+        (found, at) if found == name && at == count => Act::SendAndClose(last.to_vec()),
+        _ => Act::reply(reply),
+    }
+}
+
+/// As many commands are a slice.
+const SLICE: usize = 1024;
+
+#[tokio::test]
+async fn a_large_batch_that_is_cut_is_not_sent_again_unless_it_only_reads() {
+    const COMMANDS: usize = 2000;
+    // In the second slice, and right behind the first one, when the other has certainly not been sent.
+    for (cut, last) in [(SLICE + 100, &b""[..]), (SLICE - 1, b":1\r\n")] {
+        let fake = FakeRedis::start(cut_at("INCR", cut, ":1\r\n", last)).await;
+        let pkv = pkv_before(&fake, &[]).await;
+        let reply = pkv.post("/pipeline", json!(vec![["INCR", "n"]; COMMANDS])).await.unwrap();
+        assert_eq!(reply.status, 503, "{}", reply.body);
+        assert!(error(&reply.body).contains("outcome unknown"), "{}", reply.body);
+        assert_eq!(fake.count("INCR"), cut + 1);
+    }
+    let cut = SLICE + 100;
+    let fake = FakeRedis::start(cut_at("GET", cut, "$5\r\nvalue\r\n", b"")).await;
+    let pkv = pkv_before(&fake, &[]).await;
+    let reply = pkv.post("/pipeline", json!(vec![["GET", "k"]; COMMANDS])).await.unwrap();
+    assert_eq!(items(reply), vec![json!({ "result": "value" }); COMMANDS]);
+    assert_eq!(fake.count("GET"), cut + 1 + COMMANDS);
+}
+
+#[tokio::test]
+async fn a_large_batch_of_which_only_some_was_sent_in_time_has_an_unknown_outcome() {
+    let fake = FakeRedis::start(|words, before| match (words[0].as_str(), before) {
+        ("INCR", 1100) => Act::Nothing,
+        _ => Act::reply(":1\r\n"),
+    })
+    .await;
+    let pkv = pkv_before(&fake, &[("PKV_TIMEOUT", "2s")]).await;
+    let reply = pkv.post("/pipeline", json!(vec![["INCR", "n"]; 1500])).await.unwrap();
+    assert_eq!(reply.status, 504, "{}", reply.body);
+    assert!(error(&reply.body).contains("outcome unknown"), "{}", reply.body);
 }
 
 /// What becomes of the question whether a server takes transactions is not what becomes of them.
