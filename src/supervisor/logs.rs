@@ -48,7 +48,8 @@ impl Tail {
     }
 
     fn add(&self, line: &str) {
-        if line.contains("Ready to accept connections") {
+        // Redis 7.0 begins it with "The server is now ready".
+        if line.contains("eady to accept connections") {
             self.accepting.store(true, Ordering::Release);
         }
         if line.contains("short read while loading the AOF") {
@@ -93,5 +94,25 @@ fn log(line: &str) {
         (Some("*"), Some(message)) => info!(target: "redis", "{message}"),
         (Some("-" | "."), Some(message)) => debug!(target: "redis", "{message}"),
         _ => warn!(target: "redis", "{line}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_redis_is_heard_to_have_loaded() {
+        for said in [
+            "Ready to accept connections", // 7.0, on TCP
+            "The server is now ready to accept connections at /tmp/pkv/redis.sock", // 7.0
+            "Ready to accept connections unix", // 7.2 and later, Valkey
+        ] {
+            let tail = Tail::default();
+            tail.add("8:M 24 Nov 2026 06:03:54.370 * Running mode=standalone, port=0.");
+            assert!(!tail.saw_accepting());
+            tail.add(&format!("8:M 24 Nov 2026 06:03:54.371 * {said}"));
+            assert!(tail.saw_accepting(), "{said}");
+        }
     }
 }

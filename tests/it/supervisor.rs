@@ -9,3 +9,4 @@ mod process;
 pub mod starting;
 mod stop;
 mod torn_file;
+mod upgrade;

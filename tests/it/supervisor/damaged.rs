@@ -20,7 +20,8 @@ async fn fill(dir: &Path) {
     pkv.stop().await;
 }
 
-fn files(dir: &Path) -> BTreeMap<String, Vec<u8>> {
+/// The files in the append-only directory, and what is in them.
+pub fn files(dir: &Path) -> BTreeMap<String, Vec<u8>> {
     let entries = fs::read_dir(dir.join("data/appendonlydir")).unwrap();
     let file = |entry: std::io::Result<fs::DirEntry>| {
         let entry = entry.unwrap();
@@ -29,11 +30,11 @@ fn files(dir: &Path) -> BTreeMap<String, Vec<u8>> {
     entries.map(file).collect()
 }
 
-/// Starts pkv, waits until it says that the data is damaged, and returns `/ready`, a request's answer
-/// and the greeting.
-async fn report(dir: &Path) -> (Value, Value) {
+/// Starts pkv, waits until it says that the data is damaged, and returns `/ready` and a request's answer.
+pub async fn report(dir: &Path, vars: &[(&str, &str)]) -> (Value, Value) {
     let port = free_port().to_string();
-    let mut process = Pkv::command(dir, &[("SRH_PORT", &port)])
+    let mut process = Pkv::command(dir, vars)
+        .env("SRH_PORT", &port)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
@@ -100,7 +101,7 @@ async fn damaged_data_is_refused_explained_and_left_alone() {
     for (what, damage, advice) in damages {
         damage();
         let before = files(dir.path());
-        let (ready, answer) = report(dir.path()).await;
+        let (ready, answer) = report(dir.path(), &[]).await;
         for told in [&ready["error"], &ready["last_error"], &answer["error"]] {
             assert!(told.as_str().unwrap().contains(advice), "{what}: {told}");
         }
