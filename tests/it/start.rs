@@ -12,6 +12,8 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use redis::Value;
 
 use crate::support::{Pkv, eventually};
@@ -20,6 +22,13 @@ use crate::support::{Pkv, eventually};
 pub struct Running(pub Child);
 
 impl Running {
+    /// SIGTERM, and a clean end.
+    pub async fn stop(mut self) {
+        kill(Pid::from_raw(self.0.id() as i32), Signal::SIGTERM).unwrap();
+        let status = self.ended(Duration::from_secs(9)).await;
+        assert!(status.success(), "{status}");
+    }
+
     pub async fn ended(&mut self, limit: Duration) -> ExitStatus {
         let mut status = None;
         eventually("the program ends", limit, || {

@@ -5,12 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use serde_json::Value;
 
 use super::Machine;
-use crate::start::{log_says, run_to_end};
+use crate::start::{Running, log_says, run_to_end};
 use crate::support::{Pkv, eventually, free_port, snapshots};
 
 const SNAPSHOTS: &[(&str, &str)] = &[("PKV_STORAGE", "snapshots"), ("PKV_SNAPSHOT_INTERVAL", "1s")];
@@ -80,7 +78,7 @@ async fn ready_of_one_that_cannot_load(data_dir: &Path) -> Value {
     ];
     vars.extend(SNAPSHOTS);
     let mut command = Pkv::command(disk.path(), &vars);
-    let mut process = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let running = Running(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
     let url = format!("http://127.0.0.1:{port}/ready");
     let ready = async || reqwest::get(&url).await.ok()?.json::<Value>().await.ok();
     eventually("/ready says that the data is damaged", Duration::from_secs(15), async || {
@@ -88,8 +86,7 @@ async fn ready_of_one_that_cannot_load(data_dir: &Path) -> Value {
     })
     .await;
     let ready = ready().await.unwrap();
-    kill(Pid::from_raw(process.id() as i32), Signal::SIGTERM).unwrap();
-    assert!(process.wait().unwrap().success());
+    running.stop().await;
     ready
 }
 

@@ -10,6 +10,8 @@ use serde_json::json;
 use super::load::{self, Load};
 use crate::support::{Pkv, eventually, free_port, result};
 
+const CLIENTS: usize = 64;
+
 /// Longest time from a kill to the next answered request, by the promise of the README.
 const RECOVERY: Duration = Duration::from_secs(2);
 
@@ -17,7 +19,7 @@ const RECOVERY: Duration = Duration::from_secs(2);
 async fn ten_kills_under_load_lose_no_acknowledged_write_and_fail_no_read() {
     // With the default durability: it must not take a sync to keep what was acknowledged.
     let pkv = Arc::new(Pkv::start());
-    let load = Load::start(&pkv);
+    let load = Load::start(&pkv, CLIENTS);
     let mut slowest = Duration::ZERO;
     for kill in 1..=10 {
         tokio::time::sleep(Duration::from_millis(1100 + 37 * kill)).await; // life goes on in between
@@ -27,7 +29,7 @@ async fn ten_kills_under_load_lose_no_acknowledged_write_and_fail_no_read() {
         let answered = load.answered.clone();
         // More answers than can have been on their way when the kill came.
         eventually("requests succeed again", RECOVERY, || async {
-            answered.load(Ordering::Acquire) > before + 4 * load::CLIENTS
+            answered.load(Ordering::Acquire) > before + 4 * CLIENTS
         })
         .await;
         slowest = slowest.max(killed.elapsed());

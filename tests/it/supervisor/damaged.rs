@@ -6,10 +6,9 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use serde_json::{Value, json};
 
+use crate::start::Running;
 use crate::support::{Pkv, eventually, free_port, items, result};
 
 /// A store with a base file and an incremental one.
@@ -33,12 +32,9 @@ pub fn files(dir: &Path) -> BTreeMap<String, Vec<u8>> {
 /// Starts pkv, waits until it says that the data is damaged, and returns `/ready` and a request's answer.
 pub async fn report(dir: &Path, vars: &[(&str, &str)]) -> (Value, Value) {
     let port = free_port().to_string();
-    let mut process = Pkv::command(dir, vars)
-        .env("SRH_PORT", &port)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut command = Pkv::command(dir, vars);
+    command.env("SRH_PORT", &port).stdout(Stdio::null()).stderr(Stdio::null());
+    let running = Running(command.spawn().unwrap());
     let client = reqwest::Client::new();
     let get = async |path: &str| -> Option<(u16, Value)> {
         let url = format!("http://127.0.0.1:{port}{path}");
@@ -56,8 +52,7 @@ pub async fn report(dir: &Path, vars: &[(&str, &str)]) -> (Value, Value) {
     let (status, answer) = get("/get/k1").await.unwrap();
     assert_eq!(status, 503, "{answer}");
     assert!(asked.elapsed() < Duration::from_secs(4));
-    kill(Pid::from_raw(process.id() as i32), Signal::SIGTERM).unwrap();
-    assert!(process.wait().unwrap().success());
+    running.stop().await;
     (ready, answer)
 }
 

@@ -9,8 +9,6 @@ use tokio::task::JoinHandle;
 
 use crate::support::{Pkv, Reply, items, result};
 
-pub const CLIENTS: usize = 64;
-
 /// What a client's keys must hold: at least what was acknowledged, at most what was asked for.
 #[derive(Debug, Default, Clone)]
 pub struct Ledger {
@@ -49,10 +47,10 @@ async fn ask(pkv: &Pkv, path: &str, body: Value) -> Outcome {
 impl Load {
     /// Each client appends to a list of its own, plainly, in a pipeline, in a transaction and in a
     /// script by turns, and reads in between. A read that fails is a panic.
-    pub fn start(pkv: &Arc<Pkv>) -> Self {
+    pub fn start(pkv: &Arc<Pkv>, clients: usize) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let answered = Arc::new(AtomicUsize::new(0));
-        let clients = (0..CLIENTS)
+        let clients = (0..clients)
             .map(|client| {
                 tokio::spawn(one_client(pkv.clone(), client, stop.clone(), answered.clone()))
             })
@@ -63,6 +61,11 @@ impl Load {
     /// Ends it; one ledger per client.
     pub async fn finish(self) -> Vec<Ledger> {
         self.stop.store(true, Ordering::Release);
+        self.gone().await
+    }
+
+    /// Goes on until nobody answers any more; one ledger per client.
+    pub async fn gone(self) -> Vec<Ledger> {
         let mut ledgers = Vec::new();
         for client in self.clients {
             let ledger = tokio::time::timeout(Duration::from_secs(70), client).await;

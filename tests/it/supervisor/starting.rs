@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
+use crate::start::Running;
 use crate::support::{Pkv, eventually, free_port, items, result};
 
 /// A program `redis-server` below `dir` with these lines; `$redis` is the real one.
@@ -28,13 +28,11 @@ async fn while_redis_is_away_http_answers_at_once_and_requests_wait_two_seconds(
     let server = program(dir.path(), "exec sleep 60");
     let port = free_port().to_string();
     let vars = [("PKV_REDIS_SERVER", server.to_str().unwrap()), ("SRH_PORT", &port)];
-    let mut process = Pkv::command(dir.path(), &vars)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut command = Pkv::command(dir.path(), &vars);
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let running = Running(command.spawn().unwrap());
     let started = Instant::now();
-    let client = reqwest::Client::new();
+    let client = reqwest::Client::builder().timeout(Duration::from_secs(5)).build().unwrap();
     let url = |path: &str| format!("http://127.0.0.1:{port}{path}");
     eventually("HTTP answers", Duration::from_secs(5), async || {
         client.get(url("/")).send().await.is_ok_and(|response| response.status() == 200)
@@ -58,8 +56,7 @@ async fn while_redis_is_away_http_answers_at_once_and_requests_wait_two_seconds(
     assert!((1900..4000).contains(&took.as_millis()), "{took:?}");
     let error: Value = reply.json().await.unwrap();
     assert!(error["error"].as_str().unwrap().contains("Redis is starting"), "{error}");
-    kill(Pid::from_raw(process.id() as i32), Signal::SIGTERM).unwrap();
-    assert!(process.wait().unwrap().code().is_some());
+    running.stop().await;
 }
 
 /// While Redis loads, its socket is there and PING is answered with LOADING.
@@ -74,14 +71,10 @@ async fn ready_means_loaded_and_progress_is_told() {
     // Microseconds for each key: about five seconds. It answers after each 1024th.
     let server = program(dir.path(), "exec \"$redis\" \"$@\" --key-load-delay 150");
     let port = free_port().to_string();
-    let mut process = Pkv::command(
-        dir.path(),
-        &[("PKV_REDIS_SERVER", server.to_str().unwrap()), ("SRH_PORT", &port)],
-    )
-    .stdout(Stdio::null())
-    .stderr(Stdio::null())
-    .spawn()
-    .unwrap();
+    let vars = [("PKV_REDIS_SERVER", server.to_str().unwrap()), ("SRH_PORT", &port)];
+    let mut command = Pkv::command(dir.path(), &vars);
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let running = Running(command.spawn().unwrap());
     let client = reqwest::Client::new();
     let mut percents = Vec::new();
     let deadline = Instant::now() + Duration::from_secs(60);
@@ -108,8 +101,7 @@ async fn ready_means_loaded_and_progress_is_told() {
     let url = format!("http://127.0.0.1:{port}/dbsize?_token=test-token-0123456789");
     let size: Value = client.get(url).send().await.unwrap().json().await.unwrap();
     assert_eq!(size, json!({ "result": 30_000 }));
-    kill(Pid::from_raw(process.id() as i32), Signal::SIGTERM).unwrap();
-    assert!(process.wait().unwrap().success());
+    running.stop().await;
 }
 
 /// The policy of `backoff`: a quarter of a second, doubled, and one line in the log for a minute of it.
@@ -123,12 +115,15 @@ async fn a_crash_loop_waits_longer_and_longer_and_stays_quiet() {
     );
     let pkv = Pkv::start_in(dir.path(), &[("PKV_REDIS_SERVER", server.to_str().unwrap())]);
     fs::write(dir.path().join("broken"), "").unwrap();
+    let (killed, cpu_before) = (Instant::now(), pkv.cpu());
     pkv.signal_redis(Signal::SIGKILL);
     let starts = || {
         let text = fs::read_to_string(dir.path().join("starts")).unwrap();
         text.lines().map(|line| line.parse::<u64>().unwrap() / 1_000_000).collect::<Vec<_>>()
     };
     eventually("six starts", Duration::from_secs(30), async || starts().len() >= 6).await;
+    let (took, cpu) = (killed.elapsed(), pkv.cpu() - cpu_before);
+    assert!(cpu < took / 4, "busy for {cpu:?} of {took:?}");
     let starts = starts();
     let waits: Vec<_> = starts.windows(2).map(|pair| pair[1] - pair[0]).collect();
     // The first after the kill, then doubled; ±20 %, and what starting a script takes.

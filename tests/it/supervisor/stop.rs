@@ -8,34 +8,61 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 use serde_json::json;
 
-use super::load::{self, Load};
-use crate::support::{Pkv, eventually, result};
+use super::load::{self, Ledger, Load};
+use crate::support::{Dice, Pkv, eventually, result};
+
+/// Ends pkv, in time and with success, while its clients go on; returns what they remember.
+async fn end_under_load(mut pkv: Arc<Pkv>, load: Load, signal: Signal) -> Vec<Ledger> {
+    let asked = Instant::now();
+    pkv.signal(signal);
+    let ledgers = load.gone().await;
+    let process = Arc::get_mut(&mut pkv).expect("the clients are gone");
+    let status = process.ended(Duration::from_secs(8)).await;
+    println!("{signal}: ended after {:?}", asked.elapsed());
+    assert_eq!(status.code(), Some(0));
+    assert!(asked.elapsed() < Duration::from_secs(8));
+    ledgers
+}
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sigterm_under_load_is_clean_quick_and_loses_nothing() {
+async fn a_stop_under_load_is_clean_quick_and_loses_nothing() {
     let dir = tempfile::tempdir().unwrap();
     for signal in [Signal::SIGTERM, Signal::SIGINT] {
-        let mut pkv = Arc::new(Pkv::start_in(dir.path(), &[]));
+        let pkv = Arc::new(Pkv::start_in(dir.path(), &[]));
         result(pkv.run(json!(["FLUSHALL"])).await);
-        let load = Load::start(&pkv);
+        let load = Load::start(&pkv, 64);
         let answered = load.answered.clone();
         eventually("load", Duration::from_secs(20), || async {
             answered.load(std::sync::atomic::Ordering::Acquire) > 2000
         })
         .await;
-        let asked = Instant::now();
-        pkv.signal(signal);
-        let ledgers = load.finish().await;
-        let process = Arc::get_mut(&mut pkv).expect("the clients are gone");
-        let status = process.ended(Duration::from_secs(8)).await;
-        println!("{signal}: ended after {:?}", asked.elapsed());
-        assert_eq!(status.code(), Some(0));
-        assert!(asked.elapsed() < Duration::from_secs(8));
+        let ledgers = end_under_load(pkv, load, signal).await;
 
         let again = Pkv::start_in(dir.path(), &[]);
         load::check(&again, &ledgers).await;
         again.stop().await;
     }
+}
+
+/// A stop may come at any moment: before the first write, between two, in the middle of one.
+#[tokio::test(flavor = "multi_thread")]
+async fn fifty_stops_at_random_moments_lose_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut dice = Dice::new(50);
+    let mut ledgers = vec![Ledger::default(); 8];
+    let mut acknowledged = 0;
+    for _ in 0..50 {
+        let pkv = Arc::new(Pkv::start_in(dir.path(), &[]));
+        load::check(&pkv, &ledgers).await; // what the stop before has stored
+        result(pkv.run(json!(["FLUSHALL"])).await);
+        let load = Load::start(&pkv, ledgers.len());
+        tokio::time::sleep(Duration::from_millis(dice.below(300) as u64)).await; // the random moment
+        ledgers = end_under_load(pkv, load, Signal::SIGTERM).await;
+        acknowledged += ledgers.iter().map(|ledger| ledger.acknowledged).sum::<usize>();
+    }
+    load::check(&Pkv::start_in(dir.path(), &[]), &ledgers).await;
+    println!("{acknowledged} writes acknowledged");
+    assert!(acknowledged > 2000, "no load to speak of: {acknowledged}");
 }
 
 /// A request that was being answered when the signal came is answered; idle connections are closed.

@@ -27,6 +27,9 @@ impl Act {
 /// A command as it arrived: the name in upper case first.
 type Words = Vec<String>;
 
+/// Bytes of an argument beyond which it hangs up, in the middle of the command.
+pub const TOO_LONG: usize = 1 << 20;
+
 /// Listens on a free port; every command that arrives is recorded and given to the script.
 pub struct FakeRedis {
     pub port: u16,
@@ -74,7 +77,7 @@ async fn converse(
     record: Arc<Mutex<Vec<Words>>>,
 ) {
     let mut stream = BufReader::new(stream);
-    while let Some(words) = read_command(&mut stream).await {
+    while let Some(Arrival { words, is_whole }) = read_command(&mut stream).await {
         let act = if matches!(words[0].as_str(), "CLIENT" | "SELECT" | "AUTH" | "INFO") {
             Act::reply("+OK\r\n")
         } else {
@@ -86,6 +89,9 @@ async fn converse(
             };
             script(&words, before)
         };
+        if !is_whole {
+            return;
+        }
         match act {
             Act::Send(bytes) => stream.write_all(&bytes).await.unwrap(),
             Act::SendAndClose(bytes) => {
@@ -97,8 +103,14 @@ async fn converse(
     }
 }
 
+/// A command, or as much of one as was read.
+struct Arrival {
+    words: Words,
+    is_whole: bool,
+}
+
 /// An array of bulk strings, as clients send commands.
-async fn read_command(stream: &mut BufReader<TcpStream>) -> Option<Words> {
+async fn read_command(stream: &mut BufReader<TcpStream>) -> Option<Arrival> {
     let mut line = String::new();
     stream.read_line(&mut line).await.ok().filter(|bytes| *bytes > 0)?;
     let count: usize = line.trim().strip_prefix('*')?.parse().ok()?;
@@ -106,11 +118,16 @@ async fn read_command(stream: &mut BufReader<TcpStream>) -> Option<Words> {
     for _ in 0..count {
         line.clear();
         stream.read_line(&mut line).await.ok()?;
-        let mut bytes = vec![0; line.trim().strip_prefix('$')?.parse::<usize>().ok()? + 2];
+        let length: usize = line.trim().strip_prefix('$')?.parse().ok()?;
+        if length > TOO_LONG {
+            stream.read_exact(&mut vec![0; TOO_LONG]).await.ok()?;
+            return Some(Arrival { words, is_whole: false });
+        }
+        let mut bytes = vec![0; length + 2];
         stream.read_exact(&mut bytes).await.ok()?;
         bytes.truncate(bytes.len() - 2);
         words.push(String::from_utf8_lossy(&bytes).into_owned());
+        words[0].make_ascii_uppercase();
     }
-    words[0].make_ascii_uppercase();
-    Some(words)
+    Some(Arrival { words, is_whole: true })
 }

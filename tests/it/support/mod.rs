@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 pub use bucket::{Bucket, snapshots};
 pub use dice::Dice;
-pub use fake_redis::{Act, FakeRedis};
+pub use fake_redis::{Act, FakeRedis, TOO_LONG};
 pub use pkv::{Bearer, Pkv, Reply, TOKEN, items, result};
 pub use redis_server::{RedisServer, free_port};
 pub use resp2::{Resp, Resp2Connection, read as read_resp};

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::{Act, FakeRedis, Pkv, RedisServer, free_port, items, result};
+use crate::support::{Act, FakeRedis, Pkv, RedisServer, TOO_LONG, free_port, items, result};
 
 /// COMMAND INFO as Redis answers it: GET is a read, everything else is not.
 fn command_info(words: &[String]) -> Act {
@@ -60,6 +60,18 @@ async fn a_write_whose_answer_is_cut_off_is_sent_once_and_reported_as_unknown() 
         assert_eq!(fake.count("INCR"), 1, "after {cut:?}");
         assert_eq!(result(pkv.run(json!(["INCR", "n"])).await), json!(1));
     }
+}
+
+/// Cut while it is sent: how much of it has arrived is not known, so it may as well be all.
+#[tokio::test]
+async fn a_write_that_is_cut_off_on_its_way_is_sent_once_and_reported_as_unknown() {
+    let fake = FakeRedis::start(cut_first(b"")).await;
+    let pkv = pkv_before(&fake, &[]).await;
+    let reply = pkv.run(json!(["SET", "k", "v".repeat(4 * TOO_LONG)])).await;
+    assert_eq!(reply.status, 503, "{}", reply.body);
+    assert!(error(&reply.body).contains("outcome unknown"), "{}", reply.body);
+    assert_eq!(fake.count("SET"), 1);
+    assert_eq!(result(pkv.run(json!(["SET", "k", "v"])).await), json!(1));
 }
 
 #[tokio::test]
