@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinHandle;
+use tokio::task::{AbortHandle, JoinHandle};
 
 /// What to do after a command has been received.
 #[derive(Debug, Clone)]
@@ -14,6 +14,8 @@ pub enum Act {
     Send(Vec<u8>),
     /// Send these bytes, then close the connection.
     SendAndClose(Vec<u8>),
+    /// Close every other connection, and send these bytes once that must have been noticed.
+    SendAlone(Vec<u8>),
     /// Never answer.
     Nothing,
 }
@@ -26,6 +28,9 @@ impl Act {
 
 /// A command as it arrived: the name in upper case first.
 type Words = Vec<String>;
+
+/// Long beside the time that a process needs to learn that a connection of its is closed.
+const NOTICE: Duration = Duration::from_millis(500);
 
 /// Bytes of an argument beyond which it hangs up, in the middle of the command.
 pub const TOO_LONG: usize = 1 << 20;
@@ -46,10 +51,12 @@ impl FakeRedis {
         let received = Arc::new(Mutex::new(Vec::new()));
         let script = Arc::new(script);
         let record = received.clone();
+        let talks = Arc::new(Mutex::new(Vec::new()));
         let listening = tokio::spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
-                tokio::spawn(converse(stream, script.clone(), record.clone()));
+                let talk = converse(stream, script.clone(), record.clone(), talks.clone());
+                talks.lock().unwrap().push(tokio::spawn(talk).abort_handle());
             }
         });
         Self { port, received, listening }
@@ -75,6 +82,7 @@ async fn converse(
     stream: TcpStream,
     script: Arc<impl Fn(&[String], usize) -> Act>,
     record: Arc<Mutex<Vec<Words>>>,
+    talks: Arc<Mutex<Vec<AbortHandle>>>,
 ) {
     let mut stream = BufReader::new(stream);
     while let Some(Arrival { words, is_whole }) = read_command(&mut stream).await {
@@ -97,6 +105,15 @@ async fn converse(
             Act::SendAndClose(bytes) => {
                 stream.write_all(&bytes).await.unwrap();
                 return;
+            }
+            Act::SendAlone(bytes) => {
+                let talks = talks.lock().unwrap().clone();
+                talks
+                    .iter()
+                    .filter(|talk| talk.id() != tokio::task::id())
+                    .for_each(|talk| talk.abort());
+                tokio::time::sleep(NOTICE).await;
+                stream.write_all(&bytes).await.unwrap();
             }
             Act::Nothing => tokio::time::sleep(Duration::from_secs(3600)).await,
         }

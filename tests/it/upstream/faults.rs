@@ -193,6 +193,23 @@ async fn a_transaction_outlives_a_cut_or_a_busy_moment_before_it() {
     }
 }
 
+/// The connection that a transaction was to go out on is closed while another one is asked whether the
+/// server takes transactions: nothing has left yet, so the next connection has it.
+#[tokio::test]
+async fn what_was_not_sent_goes_out_on_the_next_connection() {
+    let fake = FakeRedis::start(|words, before| match (words[0].as_str(), before) {
+        ("MULTI", _) => Act::reply("+OK\r\n"),
+        ("EXEC", 0) => Act::SendAlone(b"*0\r\n".to_vec()),
+        ("EXEC", 1) => Act::reply("*0\r\n"),
+        ("EXEC", _) => Act::reply("*1\r\n:1\r\n"),
+        _ => Act::reply("+QUEUED\r\n"),
+    })
+    .await;
+    let pkv = pkv_before(&fake, &[]).await;
+    let reply = pkv.post("/multi-exec", json!([["INCR", "n"]])).await.unwrap();
+    assert_eq!((reply.status, fake.count("INCR")), (200, 1), "{}", reply.body);
+}
+
 #[tokio::test]
 async fn a_server_that_cannot_tell_reads_gets_nothing_twice() {
     let fake = FakeRedis::start(|words, before| match (words[0].as_str(), before) {
