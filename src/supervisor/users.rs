@@ -62,12 +62,19 @@ pub fn render(settings: &Settings, passwords: &Passwords, before: &str) -> Strin
     }
     user(SUPERVISOR, &hashed(&passwords.supervisor), "~* &* +@all");
     user(BACKUP, &hashed(&passwords.backup), BACKUP_RULES);
-    let limits = acl::LIMITS.join(" ");
     for line in callers(before).lines() {
-        // A file from elsewhere may hold selectors, which no rule behind them limits.
-        let _ = writeln!(file, "{} clearselectors {limits}", line.trim_end());
+        let _ = writeln!(file, "{}", limited(line));
     }
     file
+}
+
+/// A line with the limits at its end, once: Redis writes the file only when a user is changed, so that
+/// those of the start before may stand there still.
+fn limited(line: &str) -> String {
+    // A file from elsewhere may hold selectors, which no rule behind them limits.
+    let limits = format!(" clearselectors {}", acl::LIMITS.join(" "));
+    let line = line.trim_end().trim_end_matches(&limits);
+    format!("{line}{limits}")
 }
 
 /// The lines of the users that callers have made.
@@ -106,6 +113,14 @@ mod tests {
         {
             assert!(!is_callers(line), "{line}");
         }
+    }
+
+    #[test]
+    fn a_line_does_not_grow_from_start_to_start() {
+        let once = limited("user app on #00 ~* +@all (+get ~x)");
+        assert!(once.starts_with("user app on #00 ~* +@all (+get ~x) clearselectors "), "{once}");
+        assert!(once.contains(" -@admin "), "{once}");
+        assert_eq!(limited(&once), once);
     }
 
     #[test]
