@@ -11,6 +11,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, pipe};
 
 use super::Running;
+use crate::supervisor::starting::program;
 use crate::support::{Pkv, TOKEN, eventually, free_port};
 
 /// A pipe that takes nothing more, and its other end.
@@ -57,4 +58,26 @@ async fn blocked_stdout_or_stderr_stops_neither_the_service_nor_the_stop() {
         let status = running.ended(Duration::from_secs(9)).await;
         assert!(status.success(), "{status}");
     }
+}
+
+/// More than may wait for stderr (10 000 lines) is dropped, and Redis, whose lines they are, is not held
+/// up by it.
+#[tokio::test]
+async fn a_redis_that_talks_without_end_is_not_held_up_by_a_blocked_stderr() {
+    let dir = tempfile::tempdir().unwrap();
+    let noise = "i=0; while [ $i -lt 100 ]; do i=$((i+1)); l=\"$l\n1:M 01 Jan 2026 00:00:00.000 * noise\"; \
+                 done; i=0; while [ $i -lt 200 ]; do i=$((i+1)); echo \"$l\"; done\nexec \"$redis\" \"$@\"";
+    let server = program(dir.path(), noise);
+    let port = free_port();
+    let vars = [("SRH_PORT", &*port.to_string()), ("PKV_REDIS_SERVER", server.to_str().unwrap())];
+    let (_stderr, full) = full_pipe();
+    let mut command = Pkv::command(dir.path(), &vars);
+    let running = Running(command.stdout(Stdio::null()).stderr(full).spawn().unwrap());
+    let client = reqwest::Client::builder().timeout(Duration::from_secs(3)).build().unwrap();
+    let url = format!("http://127.0.0.1:{port}/ping?_token={TOKEN}");
+    eventually("it serves", Duration::from_secs(20), || async {
+        client.get(&url).send().await.is_ok_and(|response| response.status() == 200)
+    })
+    .await;
+    running.stop().await;
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 
+use crate::start::Running;
 use crate::support::{Pkv, eventually};
 
 /// State and parent of every process, from `/proc`.
@@ -48,9 +49,10 @@ async fn as_pid_1_it_reaps_orphans_and_still_knows_how_redis_ended() {
     unshare.args(["--pid", "--fork", "--kill-child", "--"]).arg(pkv.get_program());
     let vars = pkv.get_envs().filter_map(|(name, value)| Some((name, value?)));
     unshare.env_clear().envs(vars).current_dir(dir.path());
-    let mut outer = unshare.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-    until_ready(&mut outer);
-    let (init, _) = children(outer.id() as i32)[0];
+    let unshared = unshare.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut outer = Running(unshared);
+    until_ready(&mut outer.0);
+    let (init, _) = children(outer.0.id() as i32)[0];
     let redis = children(init)[0].0;
 
     let mut nsenter = Command::new("nsenter");
@@ -75,7 +77,7 @@ async fn as_pid_1_it_reaps_orphans_and_still_knows_how_redis_ended() {
     )
     .await;
     kill(Pid::from_raw(init), Signal::SIGTERM).unwrap();
-    assert!(outer.wait().unwrap().success());
+    assert!(outer.0.wait().unwrap().success());
 }
 
 /// Ctrl-C goes to the terminal's foreground group. Redis hears of it through pkv alone, as SIGTERM: a
@@ -84,15 +86,12 @@ async fn as_pid_1_it_reaps_orphans_and_still_knows_how_redis_ended() {
 async fn ctrl_c_reaches_redis_through_pkv_alone() {
     let dir = tempfile::tempdir().unwrap();
     let log = dir.path().join("log");
-    let mut process = Pkv::command(dir.path(), &[])
-        .process_group(0)
-        .stdout(Stdio::piped())
-        .stderr(fs::File::create(&log).unwrap())
-        .spawn()
-        .unwrap();
-    until_ready(&mut process);
-    killpg(Pid::from_raw(process.id() as i32), Signal::SIGINT).unwrap();
-    assert!(process.wait().unwrap().success());
+    let mut command = Pkv::command(dir.path(), &[]);
+    command.process_group(0).stdout(Stdio::piped()).stderr(fs::File::create(&log).unwrap());
+    let mut running = Running(command.spawn().unwrap());
+    until_ready(&mut running.0);
+    killpg(Pid::from_raw(running.0.id() as i32), Signal::SIGINT).unwrap();
+    assert!(running.0.wait().unwrap().success());
     let log = fs::read_to_string(&log).unwrap();
     assert!(log.contains("Received SIGTERM scheduling shutdown"), "{log}");
     assert!(!log.contains("SIGINT scheduling shutdown"), "{log}");
