@@ -47,7 +47,9 @@ pub async fn check(settings: &Settings, file: &Path) -> anyhow::Result<Checked> 
          (PKV_REDIS_SERVER)",
         settings.server.display()
     );
-    verdict(&said).with_context(|| format!("{} is not a whole RDB file", file.display()))
+    verdict(&said).with_context(|| {
+        format!("{} is not a whole RDB file that this Redis can read", file.display())
+    })
 }
 
 fn verdict(said: &str) -> anyhow::Result<Checked> {

@@ -87,7 +87,7 @@ async fn a_file_that_is_no_whole_rdb_is_not_restored() {
         fs::write(dir.path().join(what), bytes).unwrap();
         let ended = pkv(dir.path(), &["restore", what, "--force"], &[]).await;
         assert_eq!(ended.code, Some(1), "{what}");
-        let start = format!("pkv: {what} is not a whole RDB file: ");
+        let start = format!("pkv: {what} is not a whole RDB file that this Redis can read: ");
         assert!(ended.stderr.starts_with(&start), "{}", ended.stderr);
         assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
     }

@@ -8,7 +8,7 @@ use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
 use super::damaged::{files, report};
-use crate::start::run_to_end;
+use crate::start::{Ended, run_to_end};
 use crate::support::{Bearer, Pkv, eventually, items, result};
 
 /// Longest time for a command: pkv runs unoptimised, beside other tests.
@@ -130,8 +130,12 @@ async fn assert_user(pkv: &Pkv, token: &str) {
 }
 
 /// Runs pkv with arguments, to its end.
-async fn run(dir: &Path, arguments: &[&str], vars: &[(&str, &str)]) {
-    let ended = run_to_end(Pkv::command(dir, vars).args(arguments), LIMIT).await;
+async fn run(dir: &Path, arguments: &[&str], vars: &[(&str, &str)]) -> Ended {
+    run_to_end(Pkv::command(dir, vars).args(arguments), LIMIT).await
+}
+
+async fn succeed(dir: &Path, arguments: &[&str], vars: &[(&str, &str)]) {
+    let ended = run(dir, arguments, vars).await;
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
 }
 
@@ -158,9 +162,9 @@ async fn a_newer_redis_goes_on_from_the_data_of_an_older_one() {
         let token = make_user(&pkv).await;
         let filled = answers(&pkv).await;
         // A backup put back is an append-only file that begins with an RDB; what comes then is appended.
-        run(dir.path(), &["backup", "copy.rdb"], &older).await;
+        succeed(dir.path(), &["backup", "copy.rdb"], &older).await;
         pkv.stop().await;
-        run(dir.path(), &["restore", "copy.rdb", "--force"], &older).await;
+        succeed(dir.path(), &["restore", "copy.rdb", "--force"], &older).await;
         let pkv = Pkv::start_in(dir.path(), &older);
         assert_answers(&pkv, &filled).await;
         let appended = json!([
@@ -221,4 +225,33 @@ async fn an_older_redis_leaves_the_data_of_a_newer_one_alone() {
     let pkv = Pkv::start_in(dir.path(), &[]);
     assert_answers(&pkv, &before).await;
     assert_user(&pkv, &token).await;
+}
+
+#[tokio::test]
+async fn a_backup_is_restored_into_a_newer_redis_and_refused_by_an_older_one() {
+    let older_server = older_server();
+    let older = [("PKV_REDIS_SERVER", older_server.as_str())];
+    let settings = json!(["CONFIG", "SET", "notify-keyspace-events", "KEA"]);
+    let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let pkv = Pkv::start_in(first.path(), &older);
+    fill(&pkv).await;
+    let before = answers(&pkv).await;
+    succeed(first.path(), &["backup", "copy.rdb"], &older).await;
+    let copy = first.path().join("copy.rdb");
+    succeed(second.path(), &["restore", copy.to_str().unwrap()], &[]).await;
+    let restored = Pkv::start_in(second.path(), &[]);
+    result(restored.run(settings).await); // no data, and so in no backup
+    assert_answers(&restored, &before).await;
+
+    pkv.stop().await;
+    succeed(second.path(), &["backup", "newer.rdb"], &[]).await;
+    let newer = second.path().join("newer.rdb");
+    let refused = run(first.path(), &["restore", "--force", newer.to_str().unwrap()], &older).await;
+    assert_eq!(refused.code, Some(1), "{}", refused.stderr);
+    let said = &refused.stderr;
+    assert!(
+        said.contains("that this Redis can read") && said.contains("RDB format version"),
+        "{said}"
+    );
+    assert_answers(&Pkv::start_in(first.path(), &older), &before).await;
 }
