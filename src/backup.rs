@@ -65,12 +65,9 @@ pub async fn save(
     let settings = Settings::new(bundled, &data_dir)?;
     let progress = Progress::new(stop);
     let partial = Partial::beside(file);
-    match data_dir.try_lock()? {
-        Locked::Theirs(_) => {
-            let source = running(&data_dir).await?;
-            copy(&source, &partial, &progress).await?;
-        }
-        Locked::Ours(lock) => {
+    match holder(&data_dir).await? {
+        Holder::Pkv(redis) => copy(&redis, &partial, &progress).await?,
+        Holder::Nobody(lock) => {
             let is_empty = Store::of(&data_dir).is_empty();
             ensure!(!is_empty, "{} holds no data", data_dir.path().display());
             owned(&data_dir)?;
@@ -105,10 +102,22 @@ fn owned(data_dir: &DataDir) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The way to the Redis of the pkv that holds the directory, once it answers.
-async fn running(data_dir: &DataDir) -> anyhow::Result<ConnectionString> {
+/// Who holds the data directory.
+enum Holder {
+    /// A pkv, whose Redis answers.
+    Pkv(ConnectionString),
+    /// Nobody did, so now it is us.
+    Nobody(Lock),
+}
+
+/// Finds out who holds the directory. While somebody does whose Redis does not answer, it may be a pkv
+/// that is starting, or the Redis of one that was killed, which is about to end.
+async fn holder(data_dir: &DataDir) -> anyhow::Result<Holder> {
     let deadline = Instant::now() + ANSWER;
     loop {
+        if let Locked::Ours(lock) = data_dir.try_lock()? {
+            return Ok(Holder::Nobody(lock));
+        }
         let answers = async {
             let login = backup_login(data_dir.redis_dir())?;
             Source::open(&login).await.map(|_| login)
@@ -121,7 +130,7 @@ async fn running(data_dir: &DataDir) -> anyhow::Result<ConnectionString> {
                 )));
             }
             Err(_) => tokio::time::sleep(AGAIN).await,
-            login => return login,
+            login => return login.map(Holder::Pkv),
         }
     }
 }

@@ -106,6 +106,25 @@ async fn a_stopped_store_is_backed_up_and_stays_as_it_is() {
     assert!(users.as_array().unwrap().contains(&json!("app")), "{users}");
 }
 
+/// The Redis of a pkv that was killed holds the directory for a moment, and answers nobody any more.
+#[tokio::test]
+async fn a_store_whose_redis_is_about_to_end_is_waited_for() {
+    let dir = TempDir::new().unwrap();
+    // Its shell holds the directory for two seconds more.
+    let slowly = "\"$redis\" \"$@\" & redis=$!\ntrap 'kill $redis' TERM\nwait; wait\nsleep 2";
+    let server = program(dir.path(), slowly);
+    let vars = [("PKV_REDIS_SERVER", server.to_str().unwrap())];
+    let mut running = Pkv::start_in(dir.path(), &vars);
+    result(running.run(json!(["SET", "k", "v"])).await);
+    let login = fs::read_to_string(dir.path().join("data/backup-login")).unwrap();
+    let socket = Path::new(login.lines().next().unwrap());
+    assert!(socket.exists());
+    running.signal(Signal::SIGKILL);
+    running.ended(LIMIT).await;
+    eventually("Redis answers nobody", LIMIT, async || !socket.exists()).await;
+    succeeded(&pkv(dir.path(), &["backup", "copy.rdb"], &[]).await, "backed up 1 keys");
+}
+
 /// What was there before is replaced as a whole, and only if told so.
 #[tokio::test]
 async fn a_restore_replaces_the_data_if_it_is_told_to() {
