@@ -88,8 +88,10 @@ async fn a_stopped_store_is_backed_up_and_stays_as_it_is() {
     result(running.run(json!(["SET", "k", "v"])).await);
     result(running.run(json!(["SET", "soon gone", "v", "PX", 1])).await);
     result(running.run(json!(["ACL", "SETUSER", "app", "on", "~app:*", "+get"])).await);
+    let redis = format!("/proc/{}/exe", running.redis_pids()[0]);
     running.signal(Signal::SIGKILL);
     running.ended(LIMIT).await;
+    eventually("Redis is gone", LIMIT, async || !Path::new(&redis).exists()).await;
     let ended = pkv(dir.path(), &["backup", "copy.rdb"], &[]).await;
     succeeded(&ended, "backed up ");
     // There is one already: nothing but --force overwrites it.

@@ -240,7 +240,8 @@ impl Pkv {
     pub async fn stop(mut self) {
         self.signal(Signal::SIGTERM);
         let status = self.ended(Duration::from_secs(9)).await;
-        assert!(status.success(), "{status}");
+        let log = || fs::read_to_string(self.dir.join("log")).unwrap();
+        assert!(status.success(), "{status}:\n{}", log());
     }
 }
 
