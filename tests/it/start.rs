@@ -22,13 +22,6 @@ use crate::support::{Pkv, eventually};
 pub struct Running(pub Child);
 
 impl Running {
-    /// SIGTERM, and a clean end.
-    pub async fn stop(mut self) {
-        kill(Pid::from_raw(self.0.id() as i32), Signal::SIGTERM).unwrap();
-        let status = self.ended(Duration::from_secs(9)).await;
-        assert!(status.success(), "{status}");
-    }
-
     pub async fn ended(&mut self, limit: Duration) -> ExitStatus {
         let mut status = None;
         eventually("the program ends", limit, || {
@@ -37,6 +30,13 @@ impl Running {
         })
         .await;
         status.unwrap()
+    }
+
+    /// SIGTERM, and a clean end.
+    pub async fn stop(mut self) {
+        kill(Pid::from_raw(self.0.id() as i32), Signal::SIGTERM).unwrap();
+        let status = self.ended(Duration::from_secs(9)).await;
+        assert!(status.success(), "{status}");
     }
 }
 
