@@ -1,5 +1,7 @@
 //! `pkv healthcheck`.
 
+use std::time::Duration;
+
 use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
@@ -23,6 +25,8 @@ async fn it_ends_with_0_while_pkv_is_ready_and_else_with_1_and_the_reason() {
     );
 
     server.signal_redis(Signal::SIGSTOP);
+    // What the last probe learnt holds for 100 ms.
+    tokio::time::sleep(Duration::from_millis(200)).await;
     let hung = pkv(server.dir(), &["healthcheck"], &vars).await;
     server.signal_redis(Signal::SIGCONT);
     assert_eq!(hung.code, Some(1));
