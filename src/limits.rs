@@ -19,14 +19,15 @@ const CONNECTION: u64 = 20 << 10;
 /// Connections that are possible in the smallest memory.
 const LEAST_CONNECTIONS: u64 = 1000;
 
-/// The least room for what is under way, in bytes: a few bodies of the largest size.
+/// The least room for what is under way, in bytes: a few bodies of the largest size. A fifth of a memory
+/// in which that is too much.
 const LEAST_QUEUE: u64 = 64 << 20;
 
 /// Taken as the memory where nothing can be learnt about it.
 const SMALL_MEMORY: u64 = 1 << 30;
 
-/// The limits. Of the memory six tenths are for data, one is for requests and answers under way, and a
-/// twentieth for connections that are idle; the rest is for Redis's buffers and its copies during a
+/// The limits. Of the memory six tenths are for data, one (below 640 MB up to two) is for requests and
+/// answers under way, and a twentieth for connections that are idle; the rest is for Redis's buffers and its copies during a
 /// rewrite.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -46,7 +47,8 @@ impl Limits {
         let size = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
         let fit = (memory / 20 / CONNECTION).max(LEAST_CONNECTIONS);
         let free = descriptors.saturating_sub(OWN_DESCRIPTORS).max(descriptors / 2);
-        let queue = queue.unwrap_or(LEAST_QUEUE.max(memory / 10));
+        let least = LEAST_QUEUE.min(memory / 5).max(1 << 20);
+        let queue = queue.unwrap_or(least.max(memory / 10));
         Self { queue: size(queue), connections: size(free.min(fit)) }
     }
 }
@@ -98,7 +100,8 @@ mod tests {
         assert_eq!(connections(16 << 30, 1 << 20), (1638, 41943));
         assert_eq!(connections(16 << 30, 20_000), (1638, 19_744));
         assert_eq!(connections(512 << 20, 1 << 20), (64, 1310));
-        assert_eq!(connections(1 << 20, 256), (64, 128));
+        assert_eq!(connections(256 << 20, 1 << 20), (51, 1000));
+        assert_eq!(connections(1 << 20, 256), (1, 128));
         assert_eq!(Limits::within(1 << 30, Some(5), 256).queue, 5);
     }
 }

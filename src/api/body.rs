@@ -20,9 +20,9 @@ const DISCARD: u64 = 4;
 /// And for this long at most.
 const DISCARD_TIME: Duration = Duration::from_secs(5);
 
-/// The slowest client that is waited for, in bytes per second over the whole of its body: 128 kbit/s,
-/// so that 10 MB may take ten minutes, and 100 bytes no longer than a pause.
-const SLOWEST: u64 = 16 << 10;
+/// The slowest client that is waited for, in bytes per second over the whole of its body, or of its
+/// answer: 128 kbit/s, so that 10 MB may take ten minutes, and 100 bytes no longer than a pause.
+pub const SLOWEST: u64 = 16 << 10;
 
 /// Reads the body; `pass` takes what arrives. Each pause of the client, the time in all and the size
 /// are bounded.
@@ -48,11 +48,13 @@ pub async fn read(
         let length = whole.len() + bytes.len();
         if length > limit {
             drop(whole);
+            pass.set(0);
             let actual = discard(context, body, length as u64).await;
             return Err(ApiError::TooLarge { limit, actual });
         }
         if let Err(fault) = pass.take(bytes.len()) {
             drop(whole);
+            pass.set(0);
             discard(context, body, length as u64).await;
             return Err(fault.into());
         }

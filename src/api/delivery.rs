@@ -14,6 +14,7 @@ use axum::http::Response;
 use hyper::body::{Frame, SizeHint};
 use tokio::time::Instant;
 
+use super::body::SLOWEST;
 use super::error;
 use crate::upstream::Pass;
 
@@ -68,7 +69,8 @@ impl Activity {
 
     /// A request has come.
     pub fn begin(self: &Arc<Self>) -> Delivery {
-        let progress = Progress { is_stream: false, out: 0, waits_since: None };
+        let progress =
+            Progress { is_stream: false, out: 0, waits_since: None, answered_at: None, taken: 0 };
         let delivery =
             Arc::new(Progressing { activity: self.clone(), progress: Mutex::new(progress) });
         let mut happening = self.lock();
@@ -84,10 +86,11 @@ impl Activity {
         (!is_busy).then(|| happening.quiet_since.elapsed())
     }
 
-    /// Whether there is an answer of which the client has taken nothing for so long.
+    /// Whether there is an answer of which the client has taken nothing for so long, or too little in
+    /// all.
     pub fn is_stalled(&self, limit: Duration) -> bool {
         let deliveries: Vec<_> = self.lock().deliveries.iter().filter_map(Weak::upgrade).collect();
-        deliveries.iter().any(|one| one.lock().waits_since.is_some_and(|at| at.elapsed() > limit))
+        deliveries.iter().any(|one| one.lock().is_stalled(limit))
     }
 
     fn lock(&self) -> MutexGuard<'_, Happening> {
@@ -125,6 +128,19 @@ struct Progress {
     out: usize,
     /// Since when the client could have taken something.
     waits_since: Option<Instant>,
+    /// Since when the client could have taken it all; streams have no end.
+    answered_at: Option<Instant>,
+    /// Bytes that the client has taken.
+    taken: u64,
+}
+
+impl Progress {
+    /// Whether the client has taken nothing for so long, or has been slower than [`SLOWEST`] since.
+    fn is_stalled(&self, limit: Duration) -> bool {
+        let fair = limit + Duration::from_secs(self.taken / SLOWEST);
+        self.waits_since.is_some_and(|at| at.elapsed() > limit)
+            || self.answered_at.is_some_and(|at| at.elapsed() > fair)
+    }
 }
 
 impl Progressing {
@@ -132,6 +148,7 @@ impl Progressing {
         let mut progress = self.lock();
         progress.is_stream = is_stream;
         progress.waits_since = (!is_stream).then(Instant::now);
+        progress.answered_at = progress.waits_since;
     }
 
     fn handed_out(&self) {
@@ -140,9 +157,10 @@ impl Progressing {
         progress.waits_since.get_or_insert_with(Instant::now);
     }
 
-    fn taken(&self) {
+    fn taken(&self, bytes: usize) {
         let mut progress = self.lock();
         progress.out -= 1;
+        progress.taken += bytes as u64;
         let is_quiet = progress.is_stream && progress.out == 0;
         progress.waits_since = (!is_quiet).then(Instant::now);
     }
@@ -179,7 +197,7 @@ impl AsRef<[u8]> for Piece {
 
 impl Drop for Piece {
     fn drop(&mut self) {
-        self.delivery.taken();
+        self.delivery.taken(self.bytes.len());
     }
 }
 
@@ -268,15 +286,29 @@ mod tests {
         pass_time(20).await;
         assert!(!activity.is_stalled(LIMIT));
         pieces.pop();
-        pass_time(20).await;
+        pass_time(13).await;
         assert!(!activity.is_stalled(LIMIT), "there was progress");
-        pass_time(20).await;
+        pass_time(31).await;
         assert!(activity.is_stalled(LIMIT));
         assert_eq!(activity.idle(), None);
         pieces.clear();
         assert!(!activity.is_stalled(LIMIT));
         pass_time(1).await;
         assert_eq!(activity.idle(), Some(Duration::from_secs(1)));
+    }
+
+    /// A piece every 10 s is no pause, but too slow in the end: 64 KB are given 4 s.
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_is_stalled_when_it_is_taken_too_slowly() {
+        let (activity, mut body) = tracked(Body::from(vec![b'x'; 20 * PIECE]), false);
+        let mut taken = 0;
+        while !activity.is_stalled(LIMIT) {
+            assert!(taken < 10);
+            drop(body.frame().await);
+            taken += 1;
+            pass_time(10).await;
+        }
+        assert_eq!(taken, 6, "60 s were more than 30 and 6 times 4");
     }
 
     #[tokio::test(start_paused = true)]

@@ -60,7 +60,7 @@ pub async fn root(State(context): State<Arc<Context>>, request: Request) -> Answ
     }
     let (asked, body, pass) = receive(&context, request).await?;
     let format = Format::asked(&asked.parts.headers)?;
-    let command = parse_command(&body)?;
+    let command = labour::run(body.len(), || parse_command(&body)).await?;
     drop(body);
     run_one(&context, &asked, command, format, pass).await
 }
@@ -77,7 +77,8 @@ pub async fn path_command(State(context): State<Arc<Context>>, request: Request)
         return stream::open(&context, &asked.tenant, topics?).await;
     }
     let format = Format::asked(&asked.parts.headers)?;
-    let command = path::parse(uri.path(), &body, uri.query())?;
+    let parse = || path::parse(uri.path(), &body, uri.query());
+    let command = labour::run(body.len(), parse).await?;
     drop(body);
     run_one(&context, &asked, command, format, pass).await
 }

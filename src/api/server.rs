@@ -26,6 +26,9 @@ const BACKLOG: i32 = 1024;
 /// 10 ms.
 const TELL: Duration = Duration::from_secs(1);
 
+/// Between two lines in the log about there being no place.
+const COMPLAIN: Duration = Duration::from_secs(60);
+
 /// A pause after a failed accept (out of file descriptors, say), instead of a busy loop.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -121,13 +124,20 @@ struct Room {
     size: u32,
     news: watch::Sender<News>,
     told_at: Option<Instant>,
+    complained_at: Option<Instant>,
 }
 
 impl Room {
     fn new(size: usize) -> Self {
         let size = u32::try_from(size).unwrap_or(u32::MAX).max(1);
         let places = Arc::new(Semaphore::new(size as usize));
-        Self { places, size, news: watch::Sender::new(News::Room), told_at: None }
+        Self {
+            places,
+            size,
+            news: watch::Sender::new(News::Room),
+            told_at: None,
+            complained_at: None,
+        }
     }
 
     /// A place for one more connection; the last tenth of them is a shortage, and without one it is
@@ -142,6 +152,11 @@ impl Room {
             // Never closed, so that it is either a place or none in time.
             if let Ok(Ok(place)) = timeout(TELL, self.places.clone().acquire_owned()).await {
                 return place;
+            }
+            if self.complained_at.is_none_or(|at| at.elapsed() >= COMPLAIN) {
+                self.complained_at = Some(Instant::now());
+                let connections = self.size;
+                warn!(connections, "all connections that there is room for are in use");
             }
         }
     }

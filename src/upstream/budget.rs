@@ -10,6 +10,7 @@
 use std::cmp::Ordering::{Equal, Greater, Less};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
 
 use tokio::sync::{Mutex, Notify, OwnedMutexGuard};
 use tokio::time::{Instant, timeout_at};
@@ -28,6 +29,9 @@ const SMALL: usize = 2 * REQUEST;
 
 /// The size of a reply, in bytes, that few exceed.
 const REPLY: usize = 1 << 20;
+
+/// Between two looks at what another Redis's callers have given back: nobody tells of that.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// All of it, for every Redis together.
 #[derive(Debug)]
@@ -169,7 +173,10 @@ impl Pass {
                 self.alone = Some(alone);
                 return Ok(());
             }
-            timeout_at(deadline, given_back).await.map_err(|_| Fault::Busy)?;
+            let look = deadline.min(Instant::now() + LOOK);
+            if timeout_at(look, given_back).await.is_err() && look == deadline {
+                return Err(Fault::Busy);
+            }
         }
         // Perhaps for the next one as well.
         self.share.given_back.notify_one();
@@ -187,8 +194,6 @@ impl Drop for Pass {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use futures_util::future::join_all;
     use tokio::task::JoinHandle;
 

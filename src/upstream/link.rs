@@ -105,7 +105,10 @@ impl Link {
         let task = tokio::spawn({
             let turns = turns.clone();
             async move {
-                driver.await;
+                let mut driver = Box::pin(driver);
+                driver.as_mut().await;
+                // Before it is dropped, and with it what is under way: whoever waits for a turn then
+                // would get one on a connection that is gone.
                 turns.close();
             }
         });

@@ -83,9 +83,10 @@ impl Pool {
                     debug!(redis = self.target.name, ?batch, "sending a lost read again");
                     // On this very connection: it has just answered, so it is one to the Redis that
                     // came after the loss.
-                    let again = send(&link, batch, pass, end).await;
+                    let mut replies = Vec::new();
+                    let again = send(&link, batch, &mut replies, pass, end).await;
                     // Of the first time it is not known.
-                    return again.map_err(|fault| match fault {
+                    return again.map(|()| replies).map_err(|fault| match fault {
                         Fault::NotSent | Fault::Busy => Fault::Lost,
                         fault => fault,
                     });
@@ -98,7 +99,8 @@ impl Pool {
         }
     }
 
-    /// Sends once; goes on to the next connection only if the batch certainly did not leave.
+    /// Sends once; goes on on the next connection with what certainly did not leave. The error of a
+    /// connection that did not come is one of the whole batch.
     async fn attempt(
         &self,
         batch: &Batch,
@@ -106,6 +108,30 @@ impl Pool {
         pass: &mut Pass,
         end: Instant,
     ) -> Result<(Result<Vec<Value>, Fault>, Link), Fault> {
+        let mut replies = Vec::new();
+        let sent = self.attempt_rest(batch, own_connection, &mut replies, pass, end).await;
+        let is_begun = !replies.is_empty();
+        // Of what came before it is known that it was executed; of the whole it is not.
+        let of_the_whole = |fault| match fault {
+            Fault::Busy if is_begun => Fault::Timeout,
+            Fault::NotSent | Fault::Down(_) if is_begun => Fault::Lost,
+            fault => fault,
+        };
+        match sent {
+            Ok((sent, link)) => Ok((sent.map(|()| replies), link)),
+            Err(fault) => Err(of_the_whole(fault)),
+        }
+    }
+
+    /// Sends the commands that `replies` has no reply to.
+    async fn attempt_rest(
+        &self,
+        batch: &Batch,
+        own_connection: bool,
+        replies: &mut Vec<Value>,
+        pass: &mut Pass,
+        end: Instant,
+    ) -> Result<(Result<(), Fault>, Link), Fault> {
         let _lease = if own_connection { Some(self.lease(end).await?) } else { None };
         let patience = end.min(Instant::now() + HOLD);
         loop {
@@ -118,7 +144,10 @@ impl Pool {
             if batch.atomic && !link.takes_transactions() {
                 match Box::pin(self.refusal_of_transactions(&link, deadline)).await {
                     Ok(None) => {}
-                    Ok(Some(refusal)) => return Ok((Ok(vec![refusal]), link)),
+                    Ok(Some(refusal)) => {
+                        replies.push(refusal);
+                        return Ok((Ok(()), link));
+                    }
                     Err(Fault::NotSent) if Instant::now() < patience => {
                         sleep(RETRY).await;
                         continue;
@@ -126,9 +155,11 @@ impl Pool {
                     Err(fault) => return Err(fault),
                 }
             }
-            match send(&link, batch, pass, end).await {
+            match send(&link, batch, replies, pass, end).await {
                 Err(Fault::NotSent) if Instant::now() < end => sleep(RETRY).await,
-                result => return Ok((result, link)),
+                // Nothing is wrong with the connection.
+                Err(fault @ (Fault::NotSent | Fault::Busy)) => return Err(fault),
+                sent => return Ok((sent, link)),
             }
         }
     }
@@ -161,38 +192,33 @@ impl Pool {
     }
 }
 
-/// Sends it all, piece by piece.
+/// Sends what `replies` has no reply to, piece by piece.
 async fn send(
     link: &Link,
     batch: &Batch,
+    replies: &mut Vec<Value>,
     pass: &mut Pass,
     end: Instant,
-) -> Result<Vec<Value>, Fault> {
-    let mut replies = Vec::new();
-    let mut rest = batch.commands.as_slice();
-    loop {
-        let (piece, behind) = rest.split_at(if batch.atomic { rest.len() } else { slice(rest) });
-        match (send_piece(link, piece, batch.atomic, pass, end).await, replies.is_empty()) {
-            (Ok(some), is_first) => {
-                pass.add(some.iter().map(reply::weight).sum());
-                match is_first {
-                    true => replies = some,
-                    false => replies.extend(some),
-                }
-            }
-            // Of what came before it is known that it was executed; of the whole it is not.
-            (Err(Fault::NotSent), false) => return Err(Fault::Lost),
-            (Err(Fault::Busy), false) => return Err(Fault::Timeout),
-            (Err(fault), _) => return Err(fault),
-        }
-        rest = behind;
-        if rest.is_empty() {
-            return Ok(replies);
+) -> Result<(), Fault> {
+    if batch.atomic {
+        *replies = send_piece(link, &batch.commands, true, pass, end).await?;
+        pass.add(replies.iter().map(reply::weight).sum());
+        return Ok(());
+    }
+    // One reply to each command.
+    while let Some(rest) = batch.commands.get(replies.len()..).filter(|rest| !rest.is_empty()) {
+        let some = send_piece(link, &rest[..slice(rest)], false, pass, end).await?;
+        pass.add(some.iter().map(reply::weight).sum());
+        match replies.is_empty() {
+            true => *replies = some,
+            false => replies.extend(some),
         }
     }
+    Ok(())
 }
 
-/// Sends when it is its turn on the connection and there is room for the replies.
+/// Sends when it is its turn on the connection and there is room for the replies. Half of the time is
+/// for the turn: one that comes at the very end would leave no time for an answer.
 async fn send_piece(
     link: &Link,
     commands: &[Command],
@@ -200,9 +226,11 @@ async fn send_piece(
     pass: &mut Pass,
     end: Instant,
 ) -> Result<Vec<Value>, Fault> {
+    let now = Instant::now();
+    let latest = now + end.saturating_duration_since(now) / 2;
     loop {
-        pass.turn(end).await?;
-        let _turn = link.turn(end).await?;
+        pass.turn(latest).await?;
+        let _turn = link.turn(latest).await?;
         // It may have taken so long that there is no room any more: then whoever has some goes first.
         if pass.may_send() {
             return link.exchange(commands, atomic, end).await;
