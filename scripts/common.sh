@@ -37,6 +37,13 @@ apt_install() {
     install -y --no-install-recommends "$@" </dev/null >/dev/null
 }
 
+# mirrors: where this machine gets its packages from, as far as there is a
+# choice of suites. Works before the first `apt-get update`, and without root.
+mirrors() {
+  apt-get update --print-uris 2>/dev/null </dev/null |
+    sed -n "s|^'\(.*\)/dists/[^']*/InRelease'.*|\1|p" | awk '!seen[$0]++'
+}
+
 # Rust and a linker for it.
 need_rust() {
   # rustup's installer changes PATH for the next login only.
@@ -49,4 +56,28 @@ need_rust() {
     apt_install gcc libc6-dev ||
       die "no C compiler found, Rust needs one to link: install gcc and the C library's headers (Debian: gcc libc6-dev; macOS: xcode-select --install)"
   fi
+}
+
+# Node for the JavaScript clients.
+need_node() {
+  local version
+  version=$(node --version 2>/dev/null) || version=none
+  if ! [[ $version =~ ^v([0-9]+)\. ]] || [ "${BASH_REMATCH[1]}" -lt 20 ] || ! type -P npm >/dev/null; then
+    die "the JavaScript client's tests need Node.js 20 or newer with npm (found: $version): see https://nodejs.org"
+  fi
+}
+
+# Python with venv, for clients and tools.
+need_python() {
+  # Debian splits off ensurepip, without which a venv has no pip.
+  local with_venv=(python3 -c 'import venv, ensurepip')
+  if "${with_venv[@]}" 2>/dev/null; then return; fi
+  if ! apt_install python3 python3-venv || ! "${with_venv[@]}"; then
+    die "the tests need python3 with venv (Debian: python3-venv)"
+  fi
+}
+
+# The README's shell commands call it.
+need_curl() {
+  type -P curl >/dev/null || apt_install curl || die "the README's commands need curl: install it"
 }
