@@ -48,7 +48,7 @@ set_up_podman() {
     say "no Docker and no podman that works and reaches a registry; setting one up takes root"
     return 1
   fi
-  install_podman && configure_podman && make_bases && podman run --rm "$debian_image" true
+  install_podman && configure_podman && make_bases && podman run --rm --network none "$debian_image" true
 }
 
 install_podman() {
