@@ -13,8 +13,7 @@ use pkv::credentials;
     name = "pkv",
     version,
     about = "Serverless Redis in one process: a Redis behind Upstash's REST API",
-    after_help = environment(),
-    disable_help_subcommand = false
+    after_help = environment()
 )]
 pub struct Arguments {
     #[command(subcommand)]
@@ -38,8 +37,8 @@ pub enum Order {
         /// A data directory to use and to keep
         #[arg(long, value_name = "DIR")]
         data: Option<PathBuf>,
-        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
-        #[arg(value_name = "COMMAND")]
+        /// The program and its arguments
+        #[arg(required = true, trailing_var_arg = true, value_name = "COMMAND")]
         command: Vec<OsString>,
     },
     /// Print the URL and the tokens of the pkv of this environment, as variables
@@ -60,6 +59,7 @@ pub enum Order {
 /// A file, and whether what is there may be overwritten.
 #[derive(Debug, Args)]
 pub struct Errand {
+    /// The backup
     pub file: PathBuf,
     /// Overwrite what is there
     #[arg(long)]

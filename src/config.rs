@@ -181,7 +181,7 @@ impl Config {
         };
         Ok(Self {
             mode,
-            token: vars.get("SRH_TOKEN").and_then(token),
+            token: full_token(&vars)?,
             readonly_token: readonly_token(&vars)?,
             max_connections: vars
                 .parse("SRH_MAX_CONNECTIONS", "3", units::parse_connections)?
@@ -237,6 +237,20 @@ fn token(text: &str) -> Option<Secret> {
     Some(text.trim()).filter(|token| !token.is_empty()).map(Secret::new)
 }
 
+fn full_token(vars: &Vars) -> Result<Option<Secret>, ConfigError> {
+    check_token("SRH_TOKEN", vars.get("SRH_TOKEN").and_then(token))
+}
+
+/// A header cannot carry a line end, nor can a line of an `.env` file.
+fn check_token(name: &str, token: Option<Secret>) -> Result<Option<Secret>, ConfigError> {
+    match token {
+        Some(token) if token.reveal().chars().any(char::is_control) => {
+            Err(ConfigError::new(name, "has a control character in it", "a-long-random-text"))
+        }
+        token => Ok(token),
+    }
+}
+
 fn readonly_token(vars: &Vars) -> Result<Option<Secret>, ConfigError> {
     // Vercel's name for Upstash's read-only token.
     let named = ["SRH_READONLY_TOKEN", "KV_REST_API_READ_ONLY_TOKEN"]
@@ -248,7 +262,8 @@ fn readonly_token(vars: &Vars) -> Result<Option<Secret>, ConfigError> {
         {
             Err(ConfigError::new(name, "is the same as SRH_TOKEN", "another-long-random-text"))
         }
-        named => Ok(named.map(|(_, token)| token)),
+        Some((name, token)) => check_token(name, Some(token)),
+        None => Ok(None),
     }
 }
 
@@ -454,6 +469,8 @@ mod tests {
     fn a_bad_value_names_variable_fault_and_example() {
         for (name, value) in [
             ("SRH_PORT", "abc"),
+            ("SRH_TOKEN", "two\nlines"),
+            ("SRH_READONLY_TOKEN", "two\nlines"),
             ("PORT", "65536"),
             ("SRH_MODE", "cluster"),
             ("SRH_MAX_CONNECTIONS", "0"),

@@ -82,7 +82,8 @@ impl Credentials {
         tokens
             .into_iter()
             .flatten()
-            .map(|token| format!("::add-mask::{}\n", token.reveal()))
+            // The runner takes % for the beginning of an escape.
+            .map(|token| format!("::add-mask::{}\n", token.reveal().replace('%', "%25")))
             .collect()
     }
 }
@@ -100,7 +101,7 @@ fn lines(
     text
 }
 
-/// Every reader of `.env` files takes plain letters as they are and single quotes literally.
+/// Readers of `.env` files take plain letters as they are, and most of them single quotes literally.
 fn dotenv_quoted(value: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-./:@+=%,".contains(c);
     match value {

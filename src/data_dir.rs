@@ -19,6 +19,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
+use nix::unistd::{AccessFlags, access};
 use tracing::warn;
 
 use crate::config::{Bundled, Storage};
@@ -159,19 +160,21 @@ impl DataDir {
     }
 
     /// The token that was generated for the directory that [`Self::find`] finds, if it was; nothing is
-    /// made or tried.
+    /// made. In memory a new one is made at each start, and nobody else knows it.
     pub fn known_token(settings: &Bundled) -> anyhow::Result<Option<Secret>> {
-        let places = match &settings.data_dir {
-            Some(dir) => vec![dir.as_path()],
-            None => PLACES.map(Path::new).to_vec(),
+        let may_write = |dir: &Path| access(dir, AccessFlags::W_OK).is_ok();
+        let dir = match &settings.data_dir {
+            _ if settings.storage == Some(Storage::Memory) => return Ok(None),
+            Some(dir) => dir.as_path(),
+            None => match PLACES.map(Path::new).into_iter().find(|dir| may_write(dir)) {
+                Some(dir) => dir,
+                None => return Ok(None),
+            },
         };
-        for dir in places {
-            match read_if_there(&dir.join("token"))?.trim() {
-                "" => {}
-                token => return Ok(Some(Secret::new(token))),
-            }
+        match read_if_there(&dir.join("token"))?.trim() {
+            "" => Ok(None),
+            token => Ok(Some(Secret::new(token))),
         }
-        Ok(None)
     }
 
     /// The token that was generated for this directory, generated now if there is none.

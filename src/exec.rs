@@ -6,7 +6,7 @@
 //! a child as the command is one, so that neither's signals and endings are mistaken for the other's.
 
 use std::ffi::OsString;
-use std::io::{ErrorKind, IsTerminal};
+use std::io::ErrorKind;
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -16,9 +16,12 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use signal_hook::iterator::SignalsInfo;
+use signal_hook::iterator::exfiltrator::WithOrigin;
+use signal_hook::low_level::siginfo::Cause;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
-use tokio::signal::unix::{self, SignalKind};
+use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use crate::config::VARIABLES;
@@ -33,8 +36,15 @@ const STOP: Duration = Duration::from_secs(12);
 
 /// Settings of whoever calls that are not the private store's: where it is and who may ask is up to
 /// `pkv exec`, and a store that other tests use is not to be met by accident.
-const NOT_INHERITED: [&str; 5] =
-    ["PORT", "SPACE_HOST", "SPACE_ID", "KV_REST_API_READ_ONLY_TOKEN", "PKV_TOKENS_FILE"];
+const NOT_INHERITED: [&str; 7] = [
+    "KV_REST_API_READ_ONLY_TOKEN",
+    "PKV_BIND",
+    "PKV_REDIS_PORT",
+    "PKV_TOKENS_FILE",
+    "PORT",
+    "SPACE_HOST",
+    "SPACE_ID",
+];
 
 /// What is asked for.
 #[derive(Debug)]
@@ -56,32 +66,41 @@ pub struct Order {
 pub async fn run(order: &Order) -> anyhow::Result<u8> {
     let mut signals = Signals::listen()?;
     let mut store = Store::start(order)?;
-    let ready = tokio::select! {
-        ready = timeout(READY, store.ready()) => ready.context("the store did not get ready")?,
-        signal = signals.next() => {
-            store.stop().await?;
-            return Ok(code_of(signal));
+    let code = tokio::select! {
+        ready = timeout(READY, store.ready()) => {
+            match ready.context("the store did not get ready").and_then(|ready| ready) {
+                Ok(url) => run_command(order, &store.credentials(url), &mut store, &mut signals).await,
+                Err(error) => Err(error),
+            }
         }
-    };
-    let code = match ready {
-        Ok(url) => run_command(order, &store.credentials(url), &mut signals).await,
-        Err(error) => Err(error),
+        told = signals.next() => Ok(code_of(told)),
     };
     let stopped = store.stop().await;
-    // A failing command says more than a store that did not end well.
     match code? {
         0 => stopped.map(|()| 0),
-        code => Ok(code),
+        // A failing command says more than a store that did not end well, but that may be why.
+        code => {
+            if let Err(error) = stopped {
+                eprintln!("pkv: {error:#}");
+            }
+            Ok(code)
+        }
     }
 }
 
 async fn run_command(
     order: &Order,
     credentials: &Credentials,
+    store: &mut Store,
     signals: &mut Signals,
 ) -> anyhow::Result<u8> {
     let [program, arguments @ ..] = order.command.as_slice() else { bail!("no command") };
-    let spawned = Command::new(program).args(arguments).envs(credentials.variables()).spawn();
+    let mut command = Command::new(program);
+    // What leads to another pkv would lead the command there.
+    for name in own_names() {
+        command.env_remove(name);
+    }
+    let spawned = command.args(arguments).envs(credentials.variables()).spawn();
     let mut child = match spawned {
         Ok(child) => child,
         Err(error) => {
@@ -89,18 +108,29 @@ async fn run_command(
             return Ok(if error.kind() == ErrorKind::NotFound { 127 } else { 126 });
         }
     };
+    let mut has_store = true;
     loop {
         tokio::select! {
             status = child.wait() => return Ok(code(status.context("waiting for the command")?)),
-            signal = signals.next() => pass_on(signal, &child),
+            told = signals.next() => pass_on(told, &child),
+            status = store.process.wait(), if has_store => {
+                has_store = false;
+                eprintln!("pkv: the store of the command has ended: {}", status?);
+            }
         }
     }
 }
 
+/// The names that say where a pkv is and who may ask it.
+fn own_names() -> impl Iterator<Item = &'static str> {
+    let names = VARIABLES.iter().map(|variable| variable.name);
+    names.filter(|name| name.starts_with("SRH_")).chain(NOT_INHERITED)
+}
+
 /// A terminal has told the command already, which is in the same group of processes.
-fn pass_on(signal: Signal, child: &Child) {
-    if signal == Signal::SIGTERM || !std::io::stdin().is_terminal() {
-        tell(child, signal);
+fn pass_on(told: Told, child: &Child) {
+    if !told.by_terminal {
+        tell(child, told.signal);
     }
 }
 
@@ -116,8 +146,8 @@ fn code(status: ExitStatus) -> u8 {
     code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
 }
 
-fn code_of(signal: Signal) -> u8 {
-    128 + signal as u8
+fn code_of(told: Told) -> u8 {
+    128 + told.signal as u8
 }
 
 /// The pkv that is started for the command.
@@ -132,8 +162,7 @@ impl Store {
         let token = Secret::generate()?;
         let redis_port = free_port()?;
         let mut command = Command::new(&order.pkv);
-        let names = VARIABLES.iter().map(|variable| variable.name);
-        for name in names.filter(|name| name.starts_with("SRH_")).chain(NOT_INHERITED) {
+        for name in own_names() {
             command.env_remove(name);
         }
         let parent = std::process::id().to_string();
@@ -149,7 +178,7 @@ impl Store {
             // Ctrl-C on a terminal is for the command; the store ends behind it.
             .process_group(0);
         match &order.data_dir {
-            Some(dir) => command.env("PKV_DATA_DIR", dir).env_remove("PKV_STORAGE"),
+            Some(dir) => command.env("PKV_DATA_DIR", dir),
             None => command.env_remove("PKV_DATA_DIR").env("PKV_STORAGE", "memory"),
         };
         command.envs(order.log_level.map(|level| ("PKV_LOG", level)));
@@ -203,30 +232,44 @@ fn free_port() -> anyhow::Result<u16> {
     Ok(listener.local_addr()?.port())
 }
 
+/// A signal that would end a program, and whether a terminal has sent it.
+#[derive(Debug, Clone, Copy)]
+struct Told {
+    signal: Signal,
+    by_terminal: bool,
+}
+
 /// The signals that end a program.
-struct Signals([(Signal, unix::Signal); 4]);
+struct Signals(mpsc::UnboundedReceiver<Told>);
 
 impl Signals {
+    /// From a thread of its own that lives as long as the process.
     fn listen() -> anyhow::Result<Self> {
-        let on = |signal: Signal| {
-            let listening = unix::signal(SignalKind::from_raw(signal as i32));
-            anyhow::Ok((signal, listening.context("listening for signals")?))
+        let all = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT];
+        let mut signals = SignalsInfo::<WithOrigin>::new(all.map(|signal| signal as i32))
+            .context("listening for signals")?;
+        // A person presses Ctrl-C a few times at the most.
+        let (told, hear) = mpsc::unbounded_channel();
+        let pass = move || {
+            for origin in signals.forever() {
+                if let Ok(signal) = Signal::try_from(origin.signal) {
+                    let by_terminal = origin.cause == Cause::Kernel;
+                    let _ = told.send(Told { signal, by_terminal });
+                }
+            }
         };
-        Ok(Self([
-            on(Signal::SIGTERM)?,
-            on(Signal::SIGINT)?,
-            on(Signal::SIGHUP)?,
-            on(Signal::SIGQUIT)?,
-        ]))
+        std::thread::Builder::new()
+            .name("signals".into())
+            .spawn(pass)
+            .context("starting the signal thread")?;
+        Ok(Self(hear))
     }
 
-    async fn next(&mut self) -> Signal {
-        let [term, int, hup, quit] = &mut self.0;
-        tokio::select! {
-            _ = term.1.recv() => term.0,
-            _ = int.1.recv() => int.0,
-            _ = hup.1.recv() => hup.0,
-            _ = quit.1.recv() => quit.0,
+    async fn next(&mut self) -> Told {
+        match self.0.recv().await {
+            Some(told) => told,
+            // The thread does not end.
+            None => std::future::pending().await,
         }
     }
 }

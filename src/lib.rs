@@ -233,6 +233,10 @@ pub fn credentials_of(config: &Config) -> anyhow::Result<Credentials> {
         (Mode::Bundled | Mode::Env(_), None) if config.hugging_face => None,
         (Mode::Bundled | Mode::Env(_), None) => DataDir::known_token(&config.bundled)?,
     };
+    if config.port == 0 && config.public_host.is_none() {
+        let fault = "is 0, so that nobody knows where pkv listens";
+        return Err(ConfigError::new("SRH_PORT", fault, "7860").into());
+    }
     let Some(token) = token else {
         bail!("there is no token yet: start pkv, which makes one, or set SRH_TOKEN");
     };

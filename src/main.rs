@@ -3,6 +3,7 @@
 mod arguments;
 
 use std::ffi::OsString;
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -98,10 +99,10 @@ fn run_command(data_dir: Option<PathBuf>, command: Vec<OsString>) -> anyhow::Res
 fn print_credentials(format: Format) -> anyhow::Result<u8> {
     let format = format.into();
     let credentials = pkv::credentials_of(&Config::from_env()?)?;
-    print!("{}", credentials.render(format));
+    std::io::stdout().write_all(credentials.render(format).as_bytes())?;
     if format == credentials::Format::Github {
         // Read from both streams, while stdout goes into a file.
-        eprint!("{}", credentials.masks());
+        std::io::stderr().write_all(credentials.masks().as_bytes())?;
     }
     Ok(0)
 }

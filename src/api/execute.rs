@@ -53,8 +53,9 @@ impl Asked {
 /// `/`: with a body it is one command; without, a greeting.
 pub async fn root(State(context): State<Arc<Context>>, request: Request) -> Answer {
     if matches!(*request.method(), Method::GET | Method::HEAD) {
-        return Ok(match page::is_asked_for(request.headers()) {
-            true => page::show(&context, request.headers()),
+        let (asked, _) = request.into_parts();
+        return Ok(match page::is_asked_for(&asked.headers) {
+            true => page::show(&context, &asked, health::fault(&context).await),
             false => health::greet(),
         });
     }

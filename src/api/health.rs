@@ -47,29 +47,43 @@ pub async fn health() -> Response<Body> {
 pub async fn ready(extract::State(context): extract::State<Arc<Context>>) -> Response<Body> {
     let status = context.status.as_ref().map(|status| status.borrow().clone());
     let mut report = status.as_ref().map_or_else(|| json!({}), history);
-    let fault = match &status {
-        None if context.tokens.targets().len() > 1 => None,
-        Some(status) if !status.is_ready() => Some((status.state.name(), status.state.to_string())),
-        _ => match context.probe.persistence(&context).await {
-            Some(persistence) => {
+    match verdict(&context, status.as_ref()).await {
+        Ok(persistence) => {
+            if let Some(persistence) = persistence {
                 report["persistence"] = persistence;
-                None
             }
-            None => Some(("unreachable", "unreachable".into())),
-        },
-    };
-    match fault {
-        None => {
             report["status"] = "ok".into();
             report["state"] = "ready".into();
             error::json(report.to_string())
         }
-        Some((state, what)) => {
+        Err((state, what)) => {
             report["status"] = "error".into();
             report["state"] = state.into();
             report["error"] = format!("ERR Redis is not ready: it is {what}").into();
             error::not_ready(report.to_string())
         }
+    }
+}
+
+/// The name of what pkv is instead of ready.
+pub async fn fault(context: &Context) -> Option<&'static str> {
+    let status = context.status.as_ref().map(|status| status.borrow().clone());
+    verdict(context, status.as_ref()).await.err().map(|(state, _)| state)
+}
+
+/// What Redis says of its files, if one Redis is asked; or the name of what it is instead of ready, and
+/// more about that.
+async fn verdict(
+    context: &Context,
+    status: Option<&Status>,
+) -> Result<Option<serde_json::Value>, (&'static str, String)> {
+    match status {
+        None if context.tokens.targets().len() > 1 => Ok(None),
+        Some(status) if !status.is_ready() => Err((status.state.name(), status.state.to_string())),
+        _ => match context.probe.persistence(context).await {
+            Some(persistence) => Ok(Some(persistence)),
+            None => Err(("unreachable", "unreachable".into())),
+        },
     }
 }
 

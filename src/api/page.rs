@@ -4,7 +4,8 @@
 //! Face shows a Space (<https://huggingface.co/docs/hub/spaces-embed>).
 
 use axum::body::Body;
-use axum::http::header::{ACCEPT, HOST};
+use axum::http::header::ACCEPT;
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, Response};
 
 use super::{Context, error};
@@ -14,18 +15,18 @@ const PAGE: &str = include_str!("../../etc/page.html");
 /// Whether who asks would rather see a page than JSON.
 pub fn is_asked_for(headers: &HeaderMap) -> bool {
     let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok());
-    accept.is_some_and(|types| types.contains("text/html"))
+    let wants = |one: &str| {
+        let (name, weight) = one.split_once(";q=").unwrap_or((one, "1"));
+        name.trim() == "text/html" && weight.trim().parse::<f32>().is_ok_and(|weight| weight > 0.0)
+    };
+    accept.is_some_and(|types| types.split(',').any(wants))
 }
 
-/// The page.
-pub fn show(context: &Context, headers: &HeaderMap) -> Response<Body> {
-    let status = context.status.as_ref().map(|status| status.borrow().clone());
-    let state = match &status {
-        // Its name alone: `/ready` may say more.
-        Some(status) if !status.is_ready() => {
-            format!("It is not ready: Redis is {}.", status.state.name())
-        }
-        _ => "It is ready.".to_owned(),
+/// The page; `fault` is why pkv is not ready, if it is not.
+pub fn show(context: &Context, asked: &Parts, fault: Option<&str>) -> Response<Body> {
+    let state = match fault {
+        Some(name) => format!("It is not ready: Redis is {name}."),
+        None => "It is ready.".to_owned(),
     };
     let token = match context.tokens.are_there() {
         true => "<p>Point a client at it:",
@@ -35,7 +36,7 @@ pub fn show(context: &Context, headers: &HeaderMap) -> Response<Body> {
              random text, and use that as the token:"
         }
     };
-    let url = context.public_url.clone().or_else(|| url(headers)).unwrap_or_default();
+    let url = context.public_url.clone().or_else(|| url(asked)).unwrap_or_default();
     let page = PAGE
         .replace("{version}", env!("CARGO_PKG_VERSION"))
         .replace("{state}", &state)
@@ -44,9 +45,14 @@ pub fn show(context: &Context, headers: &HeaderMap) -> Response<Body> {
     error::page(page)
 }
 
-/// Where the browser has found it. A host is nothing that has to be escaped, or none.
-fn url(headers: &HeaderMap) -> Option<String> {
-    let host = headers.get(HOST)?.to_str().ok()?;
+/// Where the browser has found it, perhaps through a proxy that takes TLS off. A host is nothing that
+/// has to be escaped, or none.
+fn url(asked: &Parts) -> Option<String> {
+    let header = |name: &str| asked.headers.get(name).and_then(|value| value.to_str().ok());
+    // HTTP/2 has it in the request's target.
+    let authority = asked.uri.authority().map(|authority| authority.as_str());
+    let host = header("host").or(authority)?;
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._:[]".contains(c);
-    host.chars().all(is_plain).then(|| format!("http://{host}"))
+    let scheme = if header("x-forwarded-proto") == Some("https") { "https" } else { "http" };
+    host.chars().all(is_plain).then(|| format!("{scheme}://{host}"))
 }

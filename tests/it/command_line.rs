@@ -40,6 +40,7 @@ async fn help_names_every_subcommand_and_mistakes_end_with_64() {
         (&["backup", "a", "--froce"], "pkv: unexpected argument '--froce'"),
         (&["env", "--format", "yaml"], "[possible values: dotenv, shell, json, github]"),
         (&["exec"], "<COMMAND>..."),
+        (&["exec", "--dta", "d", "--", "true"], "pkv: unexpected argument '--dta'"),
     ] {
         let ended = pkv(dir.path(), arguments, &[]).await;
         assert_eq!(ended.code, Some(64), "{arguments:?}");

@@ -41,7 +41,7 @@ async fn what_it_prints_lets_one_in() {
 async fn workflows_get_variables_on_stdout_and_masks_on_stderr() {
     let dir = TempDir::new().unwrap();
     let vars = [
-        ("SRH_TOKEN", "one"),
+        ("SRH_TOKEN", "one%25"),
         ("SRH_READONLY_TOKEN", "two"),
         ("PKV_REDIS_PORT", "6390"),
         ("SPACE_HOST", "me-pkv.hf.space"),
@@ -50,19 +50,28 @@ async fn workflows_get_variables_on_stdout_and_masks_on_stderr() {
     let lines: Vec<_> = printed.stdout.lines().collect();
     assert_eq!(
         lines[..2],
-        ["UPSTASH_REDIS_REST_URL=https://me-pkv.hf.space", "UPSTASH_REDIS_REST_TOKEN=one"]
+        ["UPSTASH_REDIS_REST_URL=https://me-pkv.hf.space", "UPSTASH_REDIS_REST_TOKEN=one%25"]
     );
     assert_eq!(lines[4..], ["KV_REST_API_READ_ONLY_TOKEN=two", "REDIS_URL=redis://127.0.0.1:6390"]);
-    assert_eq!(printed.stderr, "::add-mask::one\n::add-mask::two\n");
+    assert_eq!(printed.stderr, "::add-mask::one%2525\n::add-mask::two\n");
 }
 
 #[tokio::test]
 async fn without_a_token_it_says_how_to_get_one_and_makes_nothing() {
     let dir = TempDir::new().unwrap();
-    let printed = pkv(dir.path(), &["env"], &[("SRH_TOKEN", "")]).await;
+    let none = [("SRH_TOKEN", ""), ("SRH_PORT", "7860")];
+    let printed = pkv(dir.path(), &["env"], &none).await;
     assert_eq!((printed.code, printed.stdout.as_str()), (Some(1), ""));
     assert!(printed.stderr.contains("start pkv, which makes one, or set SRH_TOKEN"));
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+
+    // In memory a new token is made at each start.
+    fs::create_dir(dir.path().join("data")).unwrap();
+    fs::write(dir.path().join("data/token"), "stale").unwrap();
+    let memory = [none[0], none[1], ("PKV_STORAGE", "memory")];
+    assert_eq!(pkv(dir.path(), &["env"], &memory).await.code, Some(1));
+    assert_eq!(pkv(dir.path(), &["env"], &none).await.code, Some(0));
+    assert_eq!(pkv(dir.path(), &["env"], &[]).await.code, Some(64), "SRH_PORT is 0");
 
     fs::write(dir.path().join("tokens.json"), "{}").unwrap();
     let printed = pkv(dir.path(), &["env"], &[("PKV_TOKENS_FILE", "tokens.json")]).await;

@@ -48,6 +48,30 @@ async fn a_command_has_an_empty_store_of_its_own_and_its_exit_code_is_passed_on(
     }
 }
 
+/// Nothing that the command starts finds another pkv, or another's token.
+#[tokio::test]
+async fn what_leads_to_another_pkv_is_taken_from_the_command() {
+    let dir = TempDir::new().unwrap();
+    let vars = [("SRH_TOKEN", "another"), ("KV_REST_API_READ_ONLY_TOKEN", "another-one")];
+    let ended = pkv(dir.path(), &["exec", "--", "env"], &vars).await;
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    for name in ["SRH_", "READ_ONLY", "another"] {
+        assert!(!ended.stdout.contains(name), "{name} in\n{}", ended.stdout);
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_ends_too_early_is_told() {
+    let dir = TempDir::new().unwrap();
+    // The store is the other child of pkv.
+    let script = "for one in $(cat /proc/$PPID/task/$PPID/children); do \
+        [ $one = $$ ] || kill -9 $one; done; sleep 1; exit 7";
+    let ended = pkv(dir.path(), &["exec", "--", "sh", "-c", script], &[]).await;
+    assert_eq!(ended.code, Some(7), "{}", ended.stderr);
+    let told = "the store of the command has ended: signal: 9";
+    assert!(ended.stderr.contains(told), "{}", ended.stderr);
+}
+
 #[tokio::test]
 async fn a_given_directory_is_kept() {
     let dir = TempDir::new().unwrap();

@@ -1,5 +1,7 @@
 //! What a browser is shown.
 
+use nix::sys::signal::Signal;
+
 use crate::support::Pkv;
 use crate::support::raw_http::{Connection, request};
 
@@ -26,10 +28,24 @@ async fn a_browser_gets_a_page_that_may_be_framed_and_a_client_gets_json() {
     }
     assert!(!page.contains(&pkv.token), "a token is not for everybody: {page}");
 
-    for accept in ["", "Accept: */*\r\n", "Accept: application/json\r\n"] {
+    let no_html = "Accept: application/json, text/html;q=0\r\n";
+    for accept in ["", "Accept: */*\r\n", "Accept: application/json\r\n", no_html] {
         let answer = connection.exchange(&request(&pkv, "GET", "/", accept, b"")).await;
         assert_eq!(answer.header("content-type"), Some("application/json"), "{accept}");
     }
+}
+
+#[tokio::test]
+async fn the_page_says_what_ready_says_and_has_the_address_of_the_proxy() {
+    let pkv = Pkv::start();
+    pkv.signal_redis(Signal::SIGSTOP);
+    let mut connection = Connection::open(&pkv).await;
+    let proxied = format!("{BROWSER}X-Forwarded-Proto: https\r\n");
+    let answer = connection.exchange(&request(&pkv, "GET", "/", &proxied, b"")).await;
+    pkv.signal_redis(Signal::SIGCONT);
+    let page = String::from_utf8(answer.body).unwrap();
+    assert!(page.contains("It is not ready: Redis is unreachable."), "{page}");
+    assert!(page.contains("UPSTASH_REDIS_REST_URL=https://pkv\n"), "{page}");
 }
 
 #[tokio::test]
