@@ -92,7 +92,7 @@ ENTRYPOINT ["/usr/local/bin/pkv"]
 
 
 # The last one is what `docker build .` makes. Its settings are the minimal one's.
-FROM runtime
+FROM runtime AS default
 COPY --from=build /build/target/release/pkv /usr/local/bin/pkv
 ARG VERSION=unknown
 ARG REVISION=unknown
