@@ -126,9 +126,10 @@ async fn a_crash_loop_waits_longer_and_longer_and_stays_quiet() {
     assert!(cpu < took / 4, "busy for {cpu:?} of {took:?}");
     let starts = starts();
     let waits: Vec<_> = starts.windows(2).map(|pair| pair[1] - pair[0]).collect();
-    // The first after the kill, then doubled; ±20 %, and what starting a script takes.
-    for (wait, least) in waits[1..].iter().zip([200, 400, 800, 1600]) {
-        assert!(*wait >= least && *wait < least * 2 + 1500, "{waits:?}");
+    // 250 ms after the kill, then doubled, ±20 %: half a second here, and four in the end. A busy machine
+    // adds to that.
+    for (wait, least) in waits[1..].iter().zip([400, 800, 1600, 3200]) {
+        assert!(*wait >= least && *wait < least * 2 + 2000, "{waits:?}");
     }
     let errors = pkv.log().iter().filter(|entry| entry["level"] == "ERROR").count();
     assert_eq!(errors, 1, "{:?}", pkv.log());
