@@ -7,10 +7,10 @@
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
-use redis::{ServerError, Value};
+use redis::Value;
 use tokio::time::timeout;
 
-use super::readiness::Probe;
+use super::readiness::{Probe, is_at_it};
 
 /// Between two looks at a rewrite.
 const LOOK: Duration = Duration::from_millis(20);
@@ -28,7 +28,7 @@ async fn begin_and_end(probe: &Probe) -> anyhow::Result<()> {
         // Redis may have begun by itself, with what is to be cured.
         until_none_is_rewritten(probe).await?;
         match probe.call(&["BGREWRITEAOF"]).await {
-            Some(Value::ServerError(error)) if says_in_progress(&error) => {}
+            Some(Value::ServerError(error)) if is_at_it(&error) => {}
             Some(Value::ServerError(error)) => bail!("BGREWRITEAOF: {error}"),
             Some(_) => break,
             None => bail!("Redis went away before the append-only file was rewritten"),
@@ -38,10 +38,6 @@ async fn begin_and_end(probe: &Probe) -> anyhow::Result<()> {
     let status = probe.info("aof_last_bgrewrite_status").await;
     ensure!(status.as_deref() == Some("ok"), "rewriting the append-only file failed");
     Ok(())
-}
-
-fn says_in_progress(error: &ServerError) -> bool {
-    error.details().is_some_and(|details| details.contains("already in progress"))
 }
 
 async fn until_none_is_rewritten(probe: &Probe) -> anyhow::Result<()> {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use redis::Value;
+use redis::{ServerError, Value};
 
 use crate::command::{Batch, Command};
 use crate::config::ConnectionString;
@@ -81,4 +81,9 @@ impl Probe {
         let batch = Batch { commands: vec![Command::new(words)?], atomic: false };
         self.0.send(&batch, ANSWER).await.ok()?.into_iter().next()
     }
+}
+
+/// Whether Redis refuses a save or a rewrite because one is under way.
+pub fn is_at_it(error: &ServerError) -> bool {
+    error.details().is_some_and(|said| said.contains("already in progress"))
 }

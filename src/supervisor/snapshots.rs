@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::{debug, error, info, warn};
 
-use super::readiness::Probe;
+use super::readiness::{Probe, is_at_it};
 use super::{Settings, conf, users};
 use crate::config::ConnectionString;
 use crate::data_dir::{Snapshots, note_snapshot, read_if_there};
@@ -197,9 +197,7 @@ async fn save(probe: &Probe) -> anyhow::Result<()> {
     loop {
         match probe.call(&["BGSAVE", "SCHEDULE"]).await {
             // Somebody's backup is under way. Not asked of INFO: it may have ended since.
-            Some(Value::ServerError(error))
-                if error.details().is_some_and(|said| said.contains("already in progress")) =>
-            {
+            Some(Value::ServerError(error)) if is_at_it(&error) => {
                 debug!(%error, "waiting for another snapshot");
             }
             Some(Value::ServerError(error)) => bail!("BGSAVE: {error}"),
