@@ -146,6 +146,17 @@ impl fmt::Display for ConfigError {
 impl std::error::Error for ConfigError {}
 
 impl Config {
+    /// The port, for those who look for a pkv that runs elsewhere.
+    pub fn known_port(&self) -> Result<u16, ConfigError> {
+        match self.port {
+            0 => {
+                let fault = "is 0, so that nobody knows where pkv listens";
+                Err(ConfigError::new("SRH_PORT", fault, "7860"))
+            }
+            port => Ok(port),
+        }
+    }
+
     /// Where clients find a pkv that listens on this port: from outside if that is known, else on this
     /// machine.
     pub fn url(&self, port: u16) -> String {

@@ -14,9 +14,10 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::config::{Config, ConfigError};
+use crate::config::Config;
 
-/// Longest wait for everything: less than Docker's and Kubernetes' own limits are commonly set to.
+/// Longest wait for everything: less than the five seconds of the image's HEALTHCHECK, so that the reason
+/// is told.
 const LIMIT: Duration = Duration::from_secs(4);
 
 /// Of the answer, in bytes; it has some 500.
@@ -24,15 +25,14 @@ const ANSWER: usize = 64 << 10;
 
 /// Asks `/ready` where a pkv with this configuration listens. The error says what is wrong.
 pub async fn check(config: &Config) -> anyhow::Result<()> {
-    if config.port == 0 {
-        let fault = "is 0, so that nobody knows where pkv listens";
-        return Err(ConfigError::new("SRH_PORT", fault, "7860").into());
-    }
-    timeout(LIMIT, ask(config)).await.with_context(|| format!("no answer within {LIMIT:?}"))?
+    let port = config.known_port()?;
+    timeout(LIMIT, ask(config, port))
+        .await
+        .with_context(|| format!("no answer within {LIMIT:?}"))?
 }
 
-async fn ask(config: &Config) -> anyhow::Result<()> {
-    let stream = connect(config).await?;
+async fn ask(config: &Config, port: u16) -> anyhow::Result<()> {
+    let stream = connect(config, port).await?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     let driver = tokio::spawn(connection);
     let request = Request::get("/ready").header(HOST, "localhost").body(Body::empty())?;
@@ -52,15 +52,14 @@ async fn ask(config: &Config) -> anyhow::Result<()> {
 }
 
 /// The address it listens on; of all addresses, loopback's.
-async fn connect(config: &Config) -> anyhow::Result<TcpStream> {
+async fn connect(config: &Config, port: u16) -> anyhow::Result<TcpStream> {
     let places = match config.bind {
         Some(address) if !address.is_unspecified() => vec![address],
         Some(IpAddr::V4(_)) => vec![Ipv4Addr::LOCALHOST.into()],
         _ => vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
     };
-    let places: Vec<_> =
-        places.into_iter().map(|address| SocketAddr::new(address, config.port)).collect();
+    let places: Vec<_> = places.into_iter().map(|address| SocketAddr::new(address, port)).collect();
     TcpStream::connect(places.as_slice())
         .await
-        .with_context(|| format!("nothing listens on port {}", config.port))
+        .with_context(|| format!("nothing listens on port {port}"))
 }

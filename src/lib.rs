@@ -233,16 +233,16 @@ pub fn credentials_of(config: &Config) -> anyhow::Result<Credentials> {
         (Mode::Bundled | Mode::Env(_), None) if config.hugging_face => None,
         (Mode::Bundled | Mode::Env(_), None) => DataDir::known_token(&config.bundled)?,
     };
-    if config.port == 0 && config.public_host.is_none() {
-        let fault = "is 0, so that nobody knows where pkv listens";
-        return Err(ConfigError::new("SRH_PORT", fault, "7860").into());
-    }
+    let url = match config.public_host {
+        Some(_) => config.url(config.port),
+        None => config.url(config.known_port()?),
+    };
     let Some(token) = token else {
         bail!("there is no token yet: start pkv, which makes one, or set SRH_TOKEN");
     };
     let redis_port = config.bundled.port.filter(|_| matches!(config.mode, Mode::Bundled));
     Ok(Credentials {
-        url: config.url(config.port),
+        url,
         token,
         readonly_token: config.readonly_token.clone(),
         redis_url: redis_port.map(|port| format!("redis://127.0.0.1:{port}")),
