@@ -34,8 +34,8 @@ const READY: Duration = Duration::from_secs(600);
 /// Longest wait for it to end: its own limits, and a little.
 const STOP: Duration = Duration::from_secs(12);
 
-/// Settings of whoever calls that are not the private store's: where it is and who may ask is up to
-/// `pkv exec`, and a store that other tests use is not to be met by accident.
+/// Beside SRH_*, what says where a pkv is and who may ask it. For the private store that is up to
+/// `pkv exec`, and the command is not to meet another one by accident.
 const NOT_INHERITED: [&str; 7] = [
     "KV_REST_API_READ_ONLY_TOKEN",
     "PKV_BIND",
@@ -45,6 +45,9 @@ const NOT_INHERITED: [&str; 7] = [
     "SPACE_HOST",
     "SPACE_ID",
 ];
+
+/// Signals that wait to be passed on; more of them say nothing new.
+const UNHEARD: usize = 16;
 
 /// What is asked for.
 #[derive(Debug)]
@@ -240,7 +243,7 @@ struct Told {
 }
 
 /// The signals that end a program.
-struct Signals(mpsc::UnboundedReceiver<Told>);
+struct Signals(mpsc::Receiver<Told>);
 
 impl Signals {
     /// From a thread of its own that lives as long as the process.
@@ -248,13 +251,12 @@ impl Signals {
         let all = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT];
         let mut signals = SignalsInfo::<WithOrigin>::new(all.map(|signal| signal as i32))
             .context("listening for signals")?;
-        // A person presses Ctrl-C a few times at the most.
-        let (told, hear) = mpsc::unbounded_channel();
+        let (told, hear) = mpsc::channel(UNHEARD);
         let pass = move || {
             for origin in signals.forever() {
                 if let Ok(signal) = Signal::try_from(origin.signal) {
                     let by_terminal = origin.cause == Cause::Kernel;
-                    let _ = told.send(Told { signal, by_terminal });
+                    let _ = told.try_send(Told { signal, by_terminal });
                 }
             }
         };
