@@ -48,8 +48,8 @@ const LOOK: Duration = Duration::from_millis(10);
 /// What all connections are told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum News {
-    /// There is room for all.
-    Room,
+    /// Nothing so far.
+    Nothing,
     /// Connections run short.
     Shortage,
     /// What is being answered is the last.

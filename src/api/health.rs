@@ -17,7 +17,7 @@ use crate::config::Storage;
 use crate::state::{Data, State, Status, Writing};
 use crate::tokens::{Access, Tenant};
 
-/// Longest wait for the PING behind `/ready`: a probe wants an answer, whatever it is.
+/// Longest wait for the INFO behind `/ready`: a probe wants an answer, whatever it is.
 const PROBE: Duration = Duration::from_secs(1);
 
 /// How long Redis's answer to a probe holds: whoever likes may ask for `/ready`, as often as he likes.

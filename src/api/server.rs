@@ -134,7 +134,7 @@ impl Room {
         Self {
             places,
             size,
-            news: watch::Sender::new(News::Room),
+            news: watch::Sender::new(News::Nothing),
             told_at: None,
             complained_at: None,
         }

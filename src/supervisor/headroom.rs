@@ -61,7 +61,8 @@ pub struct Headroom {
     recoveries: u64,
     /// Whether that was since the file was rewritten: it may hold something twice, or not at all.
     is_doubtful: bool,
-    rewritten: Option<Instant>,
+    /// When a rewrite was begun last, or could not be for lack of room.
+    tried_at: Option<Instant>,
 }
 
 /// What was seen of the disk.
@@ -76,7 +77,7 @@ impl Headroom {
     /// For a Redis that is being started, on the disk of its directory; told in `status`.
     pub fn of(dir: &Path, status: &watch::Sender<Status>) -> Self {
         let (dir, status) = (dir.to_owned(), status.clone());
-        Self { dir, status, may_write: None, recoveries: 0, is_doubtful: false, rewritten: None }
+        Self { dir, status, may_write: None, recoveries: 0, is_doubtful: false, tried_at: None }
     }
 
     /// Has a Redis that has just loaded take writes, or go on refusing them. `None` if it did not listen.
@@ -110,7 +111,7 @@ impl Headroom {
         let mut lacks_room = false;
         if self.is_rewrite_due(sight) {
             let needed = probe.info("used_memory").await?.parse().ok()?;
-            self.rewritten = Some(Instant::now());
+            self.tried_at = Some(Instant::now());
             lacks_room = sight.free.is_some_and(|free| free < needed);
             match lacks_room {
                 true if self.is_doubtful => warn!(
@@ -128,8 +129,8 @@ impl Headroom {
 
     /// Whether the file may be damaged, or may have grown so that it fills the disk by itself.
     fn is_rewrite_due(&self, sight: Sight) -> bool {
-        let fills = !sight.is_enough && (self.may_write == Some(true) || self.rewritten.is_none());
-        let is_rested = self.rewritten.is_none_or(|at| at.elapsed() >= REWRITE);
+        let fills = !sight.is_enough && (self.may_write == Some(true) || self.tried_at.is_none());
+        let is_rested = self.tried_at.is_none_or(|at| at.elapsed() >= REWRITE);
         (self.is_doubtful || fills) && is_rested
     }
 

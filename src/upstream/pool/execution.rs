@@ -43,8 +43,8 @@ impl Pool {
             // In a box like everything rare here, since every request carries the place for it.
             Err(Fault::Lost) => Box::pin(self.again_if_read(batch, pass, end)).await,
             Err(Fault::Timeout) => {
-                // The connection itself may be what does not answer: new requests get a new one,
-                // and those that wait on this one keep it.
+                // The connection itself may be what does not answer: new requests get a new one, as
+                // do those that wait for their turn here; what is under way may still be answered.
                 used.retire();
                 Err(Fault::Timeout)
             }
