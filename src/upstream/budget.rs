@@ -2,8 +2,9 @@
 //! replies, and answers until their clients have taken them.
 //!
 //! Promises: what is refused here ([`Fault::Busy`]) has not been sent. Of several Redises one that is
-//! slow, or whose callers are, leaves half of the memory to the others; large requests leave a quarter
-//! of it to small ones. A request that is the only one for its Redis may be of any size. Once the memory
+//! slow, or whose callers are, leaves half of the memory to the others; when they
+//! come, large requests leave a quarter of it to small ones (their replies may fill that: nobody knows how
+//! large they are before they have come). A request that is the only one for its Redis may be of any size. Once the memory
 //! is used up, what was admitted before is sent one after the other, so that the replies to it do not
 //! come all at once.
 
