@@ -2,11 +2,11 @@
 //! replies, and answers until their clients have taken them.
 //!
 //! Promises: what is refused here ([`Fault::Busy`]) has not been sent. Of several Redises one that is
-//! slow, or whose callers are, leaves half of the memory to the others; when they
-//! come, large requests leave a quarter of it to small ones (their replies may fill that: nobody knows how
-//! large they are before they have come). A request that is the only one for its Redis may be of any size. Once the memory
-//! is used up, what was admitted before is sent one after the other, so that the replies to it do not
-//! come all at once.
+//! slow, or whose callers are, leaves half of the memory to the others; when they come, large requests
+//! leave a quarter of it to small ones (their replies may fill that: nobody knows how large they are
+//! before they have come). A request that is the only one for its Redis may be of any size. Once the
+//! memory is used up, what was admitted before is sent one after the other, so that the replies to it do
+//! not come all at once.
 
 use std::cmp::Ordering::{Equal, Greater, Less};
 use std::sync::Arc;
@@ -329,5 +329,23 @@ mod tests {
         drop(passes);
         all_go_on(waiting).await;
         assert!(before.iter().all(|one| !one.is_finished()));
+    }
+
+    /// Nobody tells them.
+    #[tokio::test]
+    async fn who_waits_goes_on_when_another_redis_has_given_room_back() {
+        let [first, second] = shares();
+        let mut passes: Vec<_> = (0..40).map(|_| second.admit().unwrap()).collect();
+        let mut others = all(&first);
+        others[0].add(20 * REQUEST);
+        let soon = Instant::now() + Duration::from_secs(10);
+        assert_eq!(passes[0].turn(soon).await, Ok(()), "one may be sent all the same");
+        let mut next = passes.pop().unwrap();
+        assert!(!next.may_send());
+        let waiting = tokio::spawn(async move { next.turn(soon).await });
+        tokio::task::yield_now().await;
+        drop(others);
+        let turn = timeout_at(Instant::now() + Duration::from_secs(2), waiting).await;
+        assert_eq!(turn.expect("long before the deadline").unwrap(), Ok(()));
     }
 }
