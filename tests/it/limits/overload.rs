@@ -93,6 +93,39 @@ async fn what_waits_for_its_turn_is_certainly_not_sent() {
     }
 }
 
+/// Twice and more of what Redis can do in the time: what it cannot do is refused while there is time to
+/// answer what it can.
+#[tokio::test]
+async fn what_gets_its_turn_has_the_time_to_be_answered() {
+    let pkv = Pkv::start_with(&[
+        ("SRH_MAX_CONNECTIONS", "1"),
+        ("PKV_TIMEOUT", "2s"),
+        ("PKV_MAX_QUEUE", "10mb"),
+    ]);
+    result(pkv.run(json!(["SET", "n", "0"])).await);
+    // 8 ms of the processor's time each: 3.2 s for all of them.
+    let script = "local till = os.clock() + 0.008 repeat until os.clock() >= till \
+        return redis.call('INCR', 'n')";
+    let mut asking = JoinSet::new();
+    for _ in 0..400 {
+        let mut connection = Connection::open(&pkv).await;
+        let body = json!(["EVAL", script, 0]).to_string();
+        let bytes = request(&pkv, "POST", "/", "", body.as_bytes());
+        asking.spawn(async move { connection.exchange(&bytes).await });
+    }
+    let answers = asking.join_all().await;
+    let (refused, rest): (Vec<_>, Vec<_>) = answers.iter().partition(|one| is_refused(one));
+    let other = rest.iter().find(|answer| answer.status != 200);
+    assert!(other.is_none(), "{other:?}");
+    assert!(
+        !refused.is_empty() && rest.len() > 16,
+        "{} refused, {} done",
+        refused.len(),
+        rest.len()
+    );
+    assert_eq!(result(pkv.run(json!(["GET", "n"])).await), rest.len().to_string());
+}
+
 #[tokio::test]
 async fn probes_need_no_token_and_so_ask_redis_now_and_then_only() {
     let pkv = Pkv::start();
