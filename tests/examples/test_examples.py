@@ -2,7 +2,8 @@
 
 Compose files are run by `docker compose` or podman-compose. There is no cluster and no GitHub here: the
 manifest is checked against Kubernetes' schemas and its pod run with what it sets, and the workflow's
-service is started as GitHub's runner does it, and its steps that need nothing else are run.
+service is started as GitHub's runner does it, and its steps that need nothing else are run. The unit is
+read by systemd's own checker.
 """
 
 import json
@@ -11,6 +12,7 @@ import shlex
 import socket
 import subprocess
 import sys
+import tempfile
 import unittest
 import urllib.request
 
@@ -139,3 +141,22 @@ class GitHubActions(ContainerTest):
             capture_output=True, text=True, timeout=DEADLINE,
         )
         self.assertEqual((done.returncode, done.stdout), (0, '{"result":"OK"}'), done.stderr)
+
+
+class Systemd(unittest.TestCase):
+    def test_systemd_has_nothing_to_say_against_the_unit(self):
+        with open(os.path.join(EXAMPLES, "systemd/pkv.service"), encoding="utf-8") as file:
+            unit = file.read()
+        # The checker looks whether the program is there.
+        program = "ExecStart=/usr/local/bin/pkv\n"
+        self.assertEqual(unit.count(program), 1)
+        with tempfile.TemporaryDirectory() as directory:
+            path = os.path.join(directory, "pkv.service")
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(unit.replace(program, f"ExecStart={sys.executable}\n"))
+            done = subprocess.run(
+                ["systemd-analyze", "verify", "--man=no", "--recursive-errors=no", path],
+                capture_output=True, text=True, timeout=DEADLINE,
+            )
+        # A setting that it does not know is only a warning to it.
+        self.assertEqual((done.returncode, done.stdout + done.stderr), (0, ""))
