@@ -69,6 +69,28 @@ async fn the_banner_says_all_that_one_needs_and_its_curl_line_works() {
     assert_eq!(result(pkv.run(json!(["GET", "hello"])).await), "world");
 }
 
+/// A line without what differs from one start to the next, and without how it is aligned.
+fn shape(line: &str) -> String {
+    let words = line.split_whitespace().map(|word| match word.split_once('=') {
+        Some((name, _)) => name.to_owned(),
+        None if word.starts_with(['/', '\'']) || word.contains("://") => "…".to_owned(),
+        None => word.trim_matches(|c: char| c.is_ascii_digit() || c == '.').to_owned(),
+    });
+    words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+/// The README's banner, but for what is another one's: versions, paths, addresses, tokens.
+#[tokio::test]
+async fn the_readme_shows_the_banner_as_it_is() {
+    let readme = include_str!("../../../README.md");
+    let marked =
+        readme.split("<!-- tested: tests/it/start/banner.rs -->\n```text\n").nth(1).unwrap();
+    let pkv = Pkv::start_with(GENERATED);
+    let printed = pkv.banner.replace(&pkv.token, "N8v…");
+    let shapes = |text: &str| text.lines().map(shape).collect::<Vec<_>>();
+    assert_eq!(shapes(marked.split("```").next().unwrap()), shapes(&printed));
+}
+
 #[tokio::test]
 async fn a_generated_token_is_shown_kept_for_its_owner_and_never_logged() {
     let dir = TempDir::new().unwrap();

@@ -29,6 +29,14 @@ fn write(path: &Path, contents: &str) {
     fs::write(path, contents).unwrap();
 }
 
+#[test]
+fn the_readme_shows_the_example() {
+    let readme = include_str!("../../../README.md");
+    let marker = "<!-- tested: tests/it/start/tokens_file.rs -->\n```json\n";
+    let shown = readme.split(marker).nth(1).unwrap().split("```").next().unwrap();
+    assert_eq!(shown, include_str!("../../../etc/tokens.example.json"));
+}
+
 #[tokio::test]
 async fn two_tokens_reach_two_servers_however_the_file_is_found() {
     let (one, two) = tokio::join!(RedisServer::start(&[]), RedisServer::start(&[]));
