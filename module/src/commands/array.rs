@@ -1,0 +1,200 @@
+//! Arrays: JSON.ARRAPPEND, ARRINDEX, ARRINSERT, ARRLEN, ARRPOP and ARRTRIM.
+
+use std::ffi::CStr;
+
+use super::matches::{Missing, change_each, changed, read};
+use super::{ROOT, integer, last_path, path};
+use crate::document::check_depth;
+use crate::failure::Failure;
+use crate::path::{Location, Path};
+use crate::reply::Reply;
+use crate::server::Call;
+use crate::text;
+use crate::value::{Kind, Value};
+
+const ARRAY: &str = "an array";
+
+/// `JSON.ARRLEN key [path]`
+pub fn len(call: &mut Call<'_>) -> Result<Reply, Failure> {
+    let path = last_path(call.arguments(), 1)?;
+    let Some(document) = call.read(0)? else {
+        return if path.is_legacy() { Ok(Reply::Null) } else { Err(Failure::no_key()) };
+    };
+    read(&document.root, &path, &Missing::Error, "array", |value| match value.kind() {
+        Kind::Array(elements) => Some(Reply::count(elements.len())),
+        _ => None,
+    })
+}
+
+/// `JSON.ARRAPPEND key path value [value …]`
+pub fn append(call: &mut Call<'_>) -> Result<Reply, Failure> {
+    let path = path(call.arguments()[1])?;
+    let values = Values::parse(&call.arguments()[2..])?;
+    add(call, &path, &values, c"json.arrappend", Some)
+}
+
+/// `JSON.ARRINSERT key path index value [value …]`
+pub fn insert(call: &mut Call<'_>) -> Result<Reply, Failure> {
+    let path = path(call.arguments()[1])?;
+    let index = integer(call.arguments()[2])?;
+    let values = Values::parse(&call.arguments()[3..])?;
+    add(call, &path, &values, c"json.arrinsert", |len| {
+        from_start(index, len).filter(|at| *at <= len)
+    })
+}
+
+/// Values that are to be added.
+struct Values {
+    values: Vec<Value>,
+    /// Bytes of their text, with the commas.
+    text_len: usize,
+}
+
+impl Values {
+    fn parse(texts: &[&[u8]]) -> Result<Self, Failure> {
+        let values = texts.iter().map(|text| text::parse(text)).collect::<Result<_, _>>()?;
+        Ok(Self { values, text_len: texts.iter().map(|text| text.len() + 1).sum() })
+    }
+}
+
+/// Puts values into each array that a path matches, to where `place` says for
+/// an array of so many elements.
+fn add(
+    call: &mut Call<'_>,
+    path: &Path,
+    values: &Values,
+    event: &CStr,
+    place: impl Fn(usize) -> Option<usize>,
+) -> Result<Reply, Failure> {
+    let mut entry = call.open(0)?;
+    let document = entry.document().ok_or_else(Failure::no_key)?;
+    let locations = path.locate(&document.root)?;
+    let mut arrays = 0;
+    for location in &locations {
+        let Some(Kind::Array(elements)) = location.get(&document.root).map(Value::kind) else {
+            continue;
+        };
+        place(elements.len()).ok_or_else(|| Failure::err("index out of bounds"))?;
+        for value in &values.values {
+            check_depth(location.len() + 1, value)?;
+        }
+        arrays += 1;
+    }
+    document.grow(values.text_len.saturating_mul(arrays))?;
+    let outcomes = change_each(&mut document.root, &locations, |_, value| {
+        let elements = value.elements_mut()?;
+        // An array that matches twice has grown since it was looked at, and an index
+        // that was within it still is.
+        let at = place(elements.len())?.min(elements.len());
+        let tail = elements.split_off(at);
+        elements.extend(values.values.iter().cloned());
+        elements.extend(tail);
+        Some(Reply::count(elements.len()))
+    });
+    drop(entry);
+    if arrays > 0 {
+        call.changed(0, event);
+    }
+    changed(path, outcomes, ARRAY)
+}
+
+/// `JSON.ARRINDEX key path value [start [stop]]`: `stop` is not searched itself,
+/// and 0 is the end.
+pub fn index(call: &mut Call<'_>) -> Result<Reply, Failure> {
+    let arguments = call.arguments();
+    if arguments.len() > 5 {
+        return Err(Failure::Arity);
+    }
+    let path = path(arguments[1])?;
+    let sought = text::parse(arguments[2])?;
+    let start = arguments.get(3).map_or(Ok(0), |text| integer(text))?;
+    let stop = arguments.get(4).map_or(Ok(0), |text| integer(text))?;
+    let document = call.read(0)?.ok_or_else(Failure::no_key)?;
+    read(&document.root, &path, &Missing::Error, "array", |value| {
+        let Kind::Array(elements) = value.kind() else { return None };
+        let len = elements.len();
+        // As RedisJSON has it: a start beyond the end is the last element.
+        let start = clamped(start, len).min(len.saturating_sub(1));
+        let stop = if stop == 0 { len } else { clamped(stop, len) };
+        let found = (start..stop).find(|&at| elements[at] == sought);
+        Some(found.map_or(Reply::Integer(-1), Reply::count))
+    })
+}
+
+/// `JSON.ARRPOP key [path [index]]`
+pub fn pop(call: &mut Call<'_>) -> Result<Reply, Failure> {
+    let arguments = call.arguments();
+    if arguments.len() > 3 {
+        return Err(Failure::Arity);
+    }
+    let path = path(arguments.get(1).copied().unwrap_or(ROOT.as_bytes()))?;
+    let index = arguments.get(2).map_or(Ok(-1), |text| integer(text))?;
+    let mut popped = false;
+    let reply = edit(call, &path, |value| {
+        let elements = value.elements_mut()?;
+        if elements.is_empty() {
+            return Some(Reply::Null);
+        }
+        popped = true;
+        let at = clamped(index, elements.len()).min(elements.len() - 1);
+        Some(Reply::Bulk(text::to_vec(&elements.remove(at))))
+    })?;
+    if popped {
+        call.changed(0, c"json.arrpop");
+    }
+    Ok(reply)
+}
+
+/// `JSON.ARRTRIM key path start stop`: both are kept.
+pub fn trim(call: &mut Call<'_>) -> Result<Reply, Failure> {
+    let path = path(call.arguments()[1])?;
+    let start = integer(call.arguments()[2])?;
+    let stop = integer(call.arguments()[3])?;
+    let mut trimmed = false;
+    let reply = edit(call, &path, |value| {
+        let elements = value.elements_mut()?;
+        let before = elements.len();
+        let start = clamped(start, before);
+        let end = clamped(stop, before).saturating_add(1).min(before);
+        if start < end {
+            elements.truncate(end);
+            elements.drain(..start);
+        } else {
+            elements.clear();
+        }
+        trimmed |= elements.len() < before;
+        let len = elements.len();
+        value.shrink();
+        Some(Reply::count(len))
+    })?;
+    if trimmed {
+        call.changed(0, c"json.arrtrim");
+    }
+    Ok(reply)
+}
+
+/// Does something to each array that a path matches.
+fn edit(
+    call: &mut Call<'_>,
+    path: &Path,
+    mut change: impl FnMut(&mut Value) -> Option<Reply>,
+) -> Result<Reply, Failure> {
+    let mut entry = call.open(0)?;
+    let document = entry.document().ok_or_else(Failure::no_key)?;
+    let locations: Vec<Location> = path.locate(&document.root)?;
+    let outcomes = change_each(&mut document.root, &locations, |_, value| change(value));
+    changed(path, outcomes, ARRAY)
+}
+
+/// A position, counted from the end if negative; nothing if that is before the start.
+fn from_start(index: i64, len: usize) -> Option<usize> {
+    if index >= 0 {
+        return Some(usize::try_from(index).unwrap_or(usize::MAX));
+    }
+    len.checked_sub(usize::try_from(index.unsigned_abs()).ok()?)
+}
+
+/// The same, and the nearest position that there is instead of one that there is not.
+fn clamped(index: i64, len: usize) -> usize {
+    from_start(index, len).unwrap_or(0).min(len)
+}

@@ -1,0 +1,45 @@
+//! What is wrong with a path.
+
+use std::error::Error;
+use std::fmt;
+
+use super::budget::LIMIT;
+
+/// A text that is no path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PathError {
+    /// What should have been there, or what is too much.
+    pub(super) problem: &'static str,
+    /// Counted in characters from 1, as people do.
+    pub(super) position: usize,
+}
+
+impl PathError {
+    pub(super) fn at(text: &str, byte: usize, problem: &'static str) -> Self {
+        let position = 1 + text.char_indices().take_while(|(at, _)| *at < byte).count();
+        Self { problem, position }
+    }
+}
+
+impl fmt::Display for PathError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "invalid JSON path at character {}: {}", self.position, self.problem)
+    }
+}
+
+impl Error for PathError {}
+
+/// A path that would take more steps than a command may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooMuch;
+
+impl fmt::Display for TooMuch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "the path takes more than {LIMIT} steps through the document: use a narrower path"
+        )
+    }
+}
+
+impl Error for TooMuch {}
