@@ -16,6 +16,7 @@ use tracing::level_filters::LevelFilter;
 use crate::secret::Secret;
 
 mod connection_string;
+mod programs;
 mod storage;
 mod units;
 mod variables;
@@ -73,6 +74,8 @@ pub struct Bundled {
     pub local_dir: PathBuf,
     /// The program to run; `None` if neither `redis-server` nor `valkey-server` is on the PATH.
     pub server: Option<PathBuf>,
+    /// The module that it gets its JSON commands from, if there is one.
+    pub json_module: Option<PathBuf>,
     /// `TMPDIR`: where its socket's private directory is tried first.
     pub temp_dir: PathBuf,
     /// A port on 127.0.0.1 for other local clients.
@@ -354,7 +357,8 @@ fn bundled(vars: &Vars) -> Result<Bundled, ConfigError> {
             })?
             .unwrap_or(Duration::from_secs(60)),
         local_dir: vars.get("PKV_LOCAL_DIR").unwrap_or(temp_dir).into(),
-        server: server(vars)?,
+        server: programs::server(vars)?,
+        json_module: programs::json_module(vars)?,
         temp_dir: temp_dir.into(),
         port: vars.parse("PKV_REDIS_PORT", "6379", |text| match units::parse_port(text)? {
             0 => Err("0 is no port to connect to".to_owned()),
@@ -386,26 +390,6 @@ fn bundled(vars: &Vars) -> Result<Bundled, ConfigError> {
             // A fork of a large memory stands still for seconds: no hang yet.
             .unwrap_or(Duration::from_secs(60)),
     })
-}
-
-/// The server program that was named, or that is on the PATH.
-fn server(vars: &Vars) -> Result<Option<PathBuf>, ConfigError> {
-    let on_path = |name: &str| {
-        std::env::split_paths(vars.get("PATH").unwrap_or_default())
-            .map(|dir| dir.join(name))
-            .find(|path| path.is_file())
-    };
-    match vars.get("PKV_REDIS_SERVER") {
-        Some(named) => {
-            let path =
-                if named.contains('/') { Some(PathBuf::from(named)) } else { on_path(named) };
-            path.filter(|path| path.is_file()).map(Some).ok_or_else(|| {
-                let fault = format!("{named:?} is not a program");
-                ConfigError::new("PKV_REDIS_SERVER", fault, "/usr/bin/redis-server")
-            })
-        }
-        None => Ok(["redis-server", "valkey-server"].into_iter().find_map(on_path)),
-    }
 }
 
 /// The variables that are set and not empty.
@@ -505,6 +489,7 @@ mod tests {
             ("PKV_LOG", "loud"),
             ("PKV_REDIS_PORT", "0"),
             ("PKV_REDIS_SERVER", "/nowhere/redis-server"),
+            ("PKV_JSON_MODULE", "/nowhere/module.so"),
             ("PKV_TOKENS_FILE", "/nowhere/tokens.json"),
         ] {
             let error = config(&[(name, value)]).unwrap_err().to_string();

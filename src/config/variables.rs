@@ -72,6 +72,11 @@ pub const VARIABLES: &[Variable] = &[
     ),
     variable("PKV_REDIS_SERVER", "redis-server, then valkey-server", "the server program to run"),
     variable(
+        "PKV_JSON_MODULE",
+        "libpkv_json.so beside pkv or in ../lib/pkv",
+        "the module that gives the bundled Redis its JSON.* commands; off: none",
+    ),
+    variable(
         "PKV_REDIS_PORT",
         "none",
         "also let the bundled Redis listen on 127.0.0.1 at this port, without a password",
@@ -161,7 +166,7 @@ mod tests {
 
     use super::*;
 
-    /// What config.rs reads besides: not pkv's to explain, or another name for what is listed.
+    /// What is read besides: not pkv's to explain, or another name for what is listed.
     const NOT_LISTED: [&str; 5] =
         ["KV_REST_API_READ_ONLY_TOKEN", "PATH", "SPACE_HOST", "SPACE_ID", "TMPDIR"];
 
@@ -171,6 +176,7 @@ mod tests {
     #[test]
     fn the_variables_that_are_read_are_the_ones_that_are_listed() {
         let code = include_str!("../config.rs").split("#[cfg(test)]").next().unwrap();
+        let code = format!("{code}{}", include_str!("programs.rs"));
         let is_name =
             |text: &str| text.len() > 3 && text.chars().all(|c| matches!(c, 'A'..='Z' | '_'));
         let read: BTreeSet<_> = code.split('"').filter(|text| is_name(text)).collect();

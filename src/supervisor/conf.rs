@@ -42,6 +42,9 @@ pub fn render(settings: &Settings, socket: &Path, before: &str) -> String {
     if let Some(bytes) = settings.maxmemory {
         line("maxmemory", &bytes.to_string());
     }
+    if let Some(module) = &settings.json_module {
+        line("loadmodule", &quoted(module.as_os_str().as_encoded_bytes()));
+    }
     if let Some(address) = settings.address {
         line("port", &address.port().to_string());
         line("bind", &address.ip().to_string());

@@ -9,7 +9,10 @@ use std::path::Path;
 use crate::data_dir::append_only;
 
 /// What Redis says before it ends, and what it means. Seen on Redis 7.0, 8.0 and Valkey 9.
-const SAYINGS: [(&str, Damage); 7] = [
+const SAYINGS: [(&str, Damage); 9] = [
+    // Before what is said of any command. Redis's and Valkey's words but for the first letter.
+    ("nknown command 'JSON.", Damage::NoModule),
+    ("module data I can't load", Damage::NoModule),
     ("Can't handle RDB format version", Damage::Newer),
     ("reading the append only file", Damage::AppendOnlyFile),
     ("Invalid AOF manifest", Damage::Missing),
@@ -32,6 +35,8 @@ enum Damage {
     Missing,
     /// A version to come.
     Newer,
+    /// JSON documents, which take a module.
+    NoModule,
 }
 
 /// What is damaged and what to do, if Redis's last words say that it cannot load its data.
@@ -59,6 +64,10 @@ pub fn diagnose(last_words: &[String], data_dir: &Path) -> Option<String> {
         ),
         Damage::Newer => format!(
             "the files in {dir} {NEWER}: start pkv with that Redis (PKV_REDIS_SERVER) or a newer one"
+        ),
+        Damage::NoModule => format!(
+            "the files in {dir} hold JSON documents, and this Redis has no JSON module: see that \
+             PKV_JSON_MODULE is not `off`, or names libpkv_json.so, or that the file lies beside pkv"
         ),
     };
     Some(format!("{said}. Nothing was changed. {advice}"))
@@ -115,6 +124,15 @@ mod tests {
             ),
             ("Internal error in RDB reading offset 0, function at rdb.c:419", "redis-check-rdb"),
             ("Short read or OOM loading DB. Unrecoverable error, aborting now.", "*.base.rdb"),
+            ("Unknown command 'JSON.SET' reading the append only file x", "PKV_JSON_MODULE"),
+            (
+                "Error reading the append only file x, error: unknown command 'JSON.SET', with args",
+                "PKV_JSON_MODULE",
+            ),
+            (
+                "The RDB file contains module data I can't load: no matching module type 'ReJSON-RL'",
+                "PKV_JSON_MODULE",
+            ),
             ("Can't handle RDB format version 99", "newer Redis than this one"),
             ("Unable to obtain the AOF file appendonly.aof.2.incr.aof length", "from a backup"),
             ("Invalid AOF manifest file format", "appendonly.aof.manifest lists them"),

@@ -16,6 +16,8 @@ use crate::secret::Secret;
 pub struct Settings {
     /// The program.
     pub server: PathBuf,
+    /// The module that gives it JSON commands.
+    pub json_module: Option<PathBuf>,
     /// Where it keeps its files.
     pub data_dir: PathBuf,
     /// How data is kept.
@@ -51,6 +53,7 @@ impl Settings {
         )?;
         Ok(Self {
             server,
+            json_module: bundled.json_module.clone(),
             data_dir: data_dir.redis_dir().to_owned(),
             storage: data_dir.storage(),
             snapshots: Snapshots::below(data_dir.path()),

@@ -9,6 +9,7 @@ mod command_line;
 mod dialect;
 mod differential;
 mod http;
+mod json;
 mod layout;
 mod limits;
 mod properties;

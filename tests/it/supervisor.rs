@@ -1,7 +1,7 @@
 //! Crashes and stops under load: what was acknowledged is there, what could be answered was.
 
 mod crash;
-mod damaged;
+pub mod damaged;
 mod full_disk;
 mod hung;
 mod load;

@@ -29,7 +29,7 @@ async fn the_list_of_newer_commands_agrees_with_the_server() {
 
 #[tokio::test]
 async fn who_asks_for_one_is_told_where_it_comes_from_and_what_this_server_is() {
-    let pkv = Pkv::start();
+    let pkv = Pkv::start_with(&[("PKV_JSON_MODULE", "off")]);
     let engine = engine(&pkv).await;
     let told = |name: &str, more: String| {
         let text = format!(

@@ -26,6 +26,7 @@ async fn a_bad_value_ends_the_start_with_64_and_one_line_that_helps() {
         ("PKV_TOKENS_FILE", "/nowhere/tokens.json", ""),
         ("PKV_TOKENS_FILE", "", "SRH_MODE=file"),
         ("PKV_REDIS_SERVER", "/nowhere/redis-server", ""),
+        ("PKV_JSON_MODULE", "/nowhere/module.so", ""),
         ("PKV_REDIS_PORT", "0", ""),
         ("PKV_REDIS_PORT", "6379x", ""),
         ("PKV_DURABILITY", "yes", ""),

@@ -9,21 +9,13 @@ use serde_json::{Value, json};
 
 use super::damaged::{files, report};
 use crate::start::{Ended, run_to_end};
-use crate::support::{Bearer, Pkv, eventually, items, result};
+use crate::support::{Bearer, Pkv, eventually, items, older_server, result};
 
 /// Longest time for a command: pkv runs unoptimised, beside other tests.
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// 2100: what lives until then is there throughout.
 const FAR: u64 = 4_102_444_800_000;
-
-/// The program of a Redis that is older than the one of all other tests.
-fn older_server() -> String {
-    std::env::var("OLDER_REDIS_SERVER").expect(
-        "this test needs a Redis 7 beside the newer one: \
-         export OLDER_REDIS_SERVER=$(scripts/redis-server --older)",
-    )
-}
 
 /// The version that the banner tells.
 fn version(pkv: &Pkv) -> (u32, u32) {
@@ -62,6 +54,8 @@ async fn fill(pkv: &Pkv) {
         ["XDEL", "stream", "3-1"],
         ["XGROUP", "CREATE", "stream", "group", "0"],
         ["XREADGROUP", "GROUP", "group", "reader", "COUNT", 1, "STREAMS", "stream", ">"],
+        ["JSON.SET", "document", "$", r#"{"z":[1,2.5,"x"],"a":{"b":null}}"#],
+        ["JSON.NUMINCRBY", "document", "$.z[0]", 41],
         ["FUNCTION", "LOAD", function],
         ["CONFIG", "SET", "notify-keyspace-events", "KEA"],
     ]);
@@ -93,6 +87,7 @@ fn questions() -> Vec<Value> {
         json!(["XRANGE", "stream", "-", "+"]),
         json!(["XINFO", "GROUPS", "stream"]),
         json!(["XPENDING", "stream", "group"]),
+        json!(["JSON.GET", "document"]),
         json!(["FCALL", "double", 0, 21]),
         json!(["CONFIG", "GET", "notify-keyspace-events"]),
     ]

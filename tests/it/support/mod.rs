@@ -15,7 +15,7 @@ pub use bucket::{Bucket, snapshots};
 pub use dice::Dice;
 pub use fake_redis::{Act, FakeRedis, TOO_LONG};
 pub use pkv::{Bearer, Pkv, Reply, TOKEN, items, result};
-pub use redis_server::{RedisServer, free_port};
+pub use redis_server::{RedisServer, free_port, older_server, server};
 pub use resp2::{Resp, Resp2Connection, read as read_resp};
 
 /// Polls until `what` is so; panics after `limit`.

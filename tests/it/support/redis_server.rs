@@ -15,6 +15,19 @@ pub struct RedisServer {
     pub port: u16,
 }
 
+/// The program that all tests but those of upgrades run.
+pub fn server() -> String {
+    std::env::var("PKV_REDIS_SERVER").unwrap_or("redis-server".into())
+}
+
+/// The program of a Redis that is older than that.
+pub fn older_server() -> String {
+    std::env::var("OLDER_REDIS_SERVER").expect(
+        "this test needs a Redis 7 beside the newer one: \
+         export OLDER_REDIS_SERVER=$(scripts/redis-server --older)",
+    )
+}
+
 /// A port that was free a moment ago.
 pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
@@ -26,8 +39,11 @@ impl RedisServer {
     }
 
     pub async fn start_at(port: u16, arguments: &[&str]) -> Self {
-        let server = std::env::var("PKV_REDIS_SERVER").unwrap_or("redis-server".into());
-        let process = Command::new(server)
+        Self::start_program(&server(), port, arguments).await
+    }
+
+    pub async fn start_program(program: &str, port: u16, arguments: &[&str]) -> Self {
+        let process = Command::new(program)
             .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""])
             .args(arguments)
             .stdin(Stdio::null())

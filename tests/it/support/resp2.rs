@@ -73,6 +73,11 @@ impl Resp2Connection {
             sent.extend(b"\r\n");
         }
         self.stream.write_all(&sent).await.unwrap();
+        self.next().await
+    }
+
+    /// The next reply, or the next thing that the server pushes.
+    pub async fn next(&mut self) -> Resp {
         loop {
             if let Some((reply, rest)) = read(&self.unread) {
                 self.unread = rest.to_vec();
