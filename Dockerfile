@@ -14,18 +14,26 @@ ARG DEBIAN_IMAGE=debian:trixie-slim
 
 FROM ${RUST_IMAGE} AS build
 WORKDIR /build
+# The JSON module's build reads Redis's header with it.
+RUN apt-get update \
+ && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends libclang-dev \
+ && rm -rf /var/lib/apt/lists/*
 # The dependencies, in a layer that only changes with them.
 COPY Cargo.toml Cargo.lock ./
-RUN mkdir src \
+COPY module/Cargo.toml module/
+RUN mkdir src module/src \
  && echo 'fn main() {}' >src/main.rs \
- && touch src/lib.rs \
+ && touch src/lib.rs module/src/lib.rs \
  && cargo build --locked --release \
- && rm -r src
+ && cargo rustc --locked --release --package pkv-json --crate-type cdylib \
+ && rm -r src module/src
 COPY etc etc
 COPY src src
+COPY module/src module/src
 # Cargo goes by the files' times, and these may be older than the layer above.
-RUN touch src/main.rs src/lib.rs \
- && cargo build --locked --release
+RUN touch src/main.rs src/lib.rs module/src/lib.rs \
+ && cargo build --locked --release \
+ && cargo rustc --locked --release --package pkv-json --crate-type cdylib
 
 
 FROM ${DEBIAN_IMAGE} AS runtime
@@ -50,6 +58,7 @@ RUN apt-get update \
 # What the minimal image consists of.
 FROM runtime AS parts
 COPY --from=build /build/target/release/pkv /usr/local/bin/pkv
+COPY --from=build /build/target/release/libpkv_json.so /usr/local/lib/pkv/
 WORKDIR /parts
 # Beside the files themselves: who made them and under which licence, and what
 # vulnerability scanners look for in an image without a package manager.
@@ -60,7 +69,7 @@ RUN set -eu; \
     grep -E '^(root|pkv):' /etc/passwd >etc/passwd; \
     grep -E '^(root|pkv):' /etc/group >etc/group; \
     echo 'hosts: files dns' >etc/nsswitch.conf; \
-    programs='/usr/bin/redis-server /usr/local/bin/pkv'; \
+    programs='/usr/bin/redis-server /usr/local/bin/pkv /usr/local/lib/pkv/libpkv_json.so'; \
     files="$programs $(ldd $programs | sed -n 's|^[^/]*\(/[^ ]*\) (.*|\1|p' | sort -u)"; \
     cp -L --parents $files .; \
     for file in $files; do \
@@ -94,6 +103,7 @@ ENTRYPOINT ["/usr/local/bin/pkv"]
 # The last one is what `docker build .` makes. Its settings are the minimal one's.
 FROM runtime AS default
 COPY --from=build /build/target/release/pkv /usr/local/bin/pkv
+COPY --from=build /build/target/release/libpkv_json.so /usr/local/lib/pkv/
 ARG VERSION=unknown
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="pkv" \

@@ -58,6 +58,25 @@ need_rust() {
   fi
 }
 
+# What the JSON module's build reads Redis's header with (bindgen). Fails where it
+# cannot be had.
+need_libclang() {
+  if [ -n "${LIBCLANG_PATH:-}" ] || type -P llvm-config >/dev/null; then return; fi
+  local dir
+  for dir in /usr/lib/llvm-*/lib /usr/lib/*-linux-gnu /usr/lib64 /usr/lib /usr/local/lib \
+    /Library/Developer/CommandLineTools/usr/lib /opt/homebrew/opt/llvm/lib; do
+    # Not libclang-cpp, which comes alone too.
+    if compgen -G "$dir/libclang.*" >/dev/null || compgen -G "$dir/libclang-[0-9]*" >/dev/null; then return; fi
+  done
+  apt_install libclang-dev
+}
+
+# build_json_module OPTION...: the module alone, since the library that its tests
+# need beside it would keep the linker from leaving out what nobody calls.
+build_json_module() {
+  cargo rustc --locked --package pkv-json --crate-type cdylib "$@"
+}
+
 # Node for the JavaScript clients.
 need_node() {
   local version

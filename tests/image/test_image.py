@@ -10,12 +10,13 @@ from container import HELPER, IMAGE, engine, inspect
 
 MINIMAL = IMAGE.endswith(":minimal")
 
-# Bytes, uncompressed.
-LARGEST = (25 if MINIMAL else 100) * 1_000_000
+# Bytes, uncompressed. The JSON module is 2.1 MB of it.
+LARGEST = (27.5 if MINIMAL else 100) * 1_000_000
 
 # All that there is in the minimal image, and all that the other one has beyond its base.
 PARTS = r"""
 usr/local/bin/pkv
+usr/local/lib/pkv/libpkv_json.so
 usr/bin/redis-(server|cli|check-rdb|check-aof|benchmark)
 (usr/)?lib(64)?/(\S+/)?(ld-linux-\S+|[^/]+)\.so(\.[\d.]+)?
 etc/ssl/certs/ca-certificates.crt
@@ -72,7 +73,7 @@ class Image(unittest.TestCase):
         patterns = PARTS if MINIMAL else PARTS + OF_PACKAGES
         allowed = re.compile("|".join(f"(?:{pattern})" for pattern in patterns))
         self.assertEqual(sorted(name for name in new if not allowed.fullmatch(name)), [])
-        for needed in ["usr/local/bin/pkv", "usr/bin/redis-server", "etc/ssl/certs/ca-certificates.crt"]:
+        for needed in ["usr/local/bin/pkv", "usr/local/lib/pkv/libpkv_json.so", "usr/bin/redis-server", "etc/ssl/certs/ca-certificates.crt"]:
             self.assertIn(needed, found)
         self.assertEqual("usr/bin/redis-cli" in found, not MINIMAL)
         self.assertEqual([directories[name] for name in ["data", "tmp"]], [0o1777, 0o1777])

@@ -29,6 +29,13 @@ class Start(ContainerTest):
         container.start()
         self.assertEqual(container.run("GET", "k"), "v", "the token must stay the same")
 
+    def test_json_commands_are_there(self):
+        container = self.ready()
+        self.assertEqual(container.run("JSON.SET", "k", "$", '{"a":[1]}'), "OK")
+        self.assertEqual(container.stop(), 0)
+        container.start()
+        self.assertEqual(container.run("JSON.GET", "k", "$.a[0]"), "[1]")
+
     def test_it_is_soon_ready(self):
         took = []
         walls = []
