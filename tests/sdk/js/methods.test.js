@@ -4,6 +4,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { hashes, hashFieldExpiry } from "./commands/hashes.js";
+import { jsonArrays } from "./commands/json-arrays.js";
+import { jsonDocuments } from "./commands/json-documents.js";
+import { jsonValues } from "./commands/json-values.js";
 import { keys } from "./commands/keys.js";
 import { lists, sets } from "./commands/lists.js";
 import { estimates, places } from "./commands/places.js";
@@ -29,6 +32,9 @@ const groups = {
   estimates,
   scripts,
   functions,
+  jsonDocuments,
+  jsonValues,
+  jsonArrays,
   server,
   channels,
   client,
@@ -38,11 +44,6 @@ const cases = new Map(Object.values(groups).flatMap((group) => Object.entries(gr
 // What pkv does not have. Each family names a command that must be refused: once it is not, the
 // family's methods need cases.
 const absent = [
-  {
-    family: /^json\./,
-    refused: ["JSON.GET", "key"],
-    reason: "JSON needs an engine that Redis 8.0 does not bring",
-  },
   {
     family: /^search\.(createIndex|index|alias)$/,
     refused: ["SEARCH.QUERY", "index", "{}"],

@@ -1,6 +1,9 @@
 // The ways in which a client can have a command executed.
 import { connect } from "./pkv.js";
 
+/** Where the client keeps commands of a family: `redis.json.get`. */
+const namespaces = ["functions", "json"];
+
 /** Makers of clients; all that a client of theirs is asked for goes that way. */
 export const ways = {
   "in an automatic pipeline": () => client({ enableAutoPipelining: true }),
@@ -24,12 +27,12 @@ function batched(redis, kind) {
   return new Proxy(redis, {
     get(redis, name) {
       if (isNotBatched(name)) return redis[name];
-      if (name === "functions") {
-        return new Proxy(redis.functions, {
+      if (namespaces.includes(name)) {
+        return new Proxy(redis[name], {
           get:
-            (_, name) =>
+            (_, method) =>
             (...args) =>
-              executed(redis[kind]().functions[name](...args)),
+              executed(redis[kind]()[name][method](...args)),
         });
       }
       if (name === "bitfield") {
@@ -75,7 +78,7 @@ export function noting(redis, called, prefix = "") {
           return value.apply(redis, args);
         };
       }
-      return name === "functions" ? noting(value, called, `${name}.`) : value;
+      return namespaces.includes(name) ? noting(value, called, `${name}.`) : value;
     },
   });
 }

@@ -14,6 +14,9 @@ DEADLINE = 30
 
 TOKEN = "token-of-the-sdk-tests"
 
+NAMESPACES = {"json"}
+"""Where the clients keep commands of a family: `redis.json.get`."""
+
 
 @contextmanager
 def running_pkv():
@@ -76,6 +79,8 @@ class Awaited:
 
     def __getattr__(self, name):
         method = getattr(self._target, name)
+        if name in NAMESPACES:
+            return Awaited(method, self._loop)
         if not callable(method):
             return method
 

@@ -4,6 +4,7 @@ The results are those that Upstash would give.
 """
 
 import asyncio
+from typing import get_type_hints
 
 import pytest
 import upstash_redis
@@ -11,14 +12,12 @@ import upstash_redis.asyncio
 from upstash_redis.errors import UpstashError
 
 from commands import CASES
-from pkv import TOKEN, Awaited
+from pkv import NAMESPACES, TOKEN, Awaited
 from ways import WAYS, Batched, Noting
 
 # What pkv does not have. Each names a command that must be refused: once it is not, the methods
 # of its family need cases.
 ABSENT = {
-    # JSON needs an engine that Redis 8.0 does not bring.
-    "json": ["JSON.GET", "key"],
     # Full-text search is a product of Upstash's own.
     "search": ["SEARCH.QUERY", "index", "{}"],
 }
@@ -27,9 +26,16 @@ ABSENT = {
 NO_COMMANDS = {"close", "from_env", "multi", "pipeline"}
 
 
+def _public(client):
+    return (name for name in dir(client) if not name.startswith("_"))
+
+
 @pytest.mark.parametrize("client", [upstash_redis.Redis, upstash_redis.asyncio.Redis])
 def test_every_method_has_a_case(client):
-    methods = {name for name in dir(client) if not name.startswith("_")}
+    methods = set(_public(client)) - NAMESPACES
+    for namespace in NAMESPACES:
+        commands = get_type_hints(getattr(client, namespace).fget)["return"]
+        methods |= {f"{namespace}.{name}" for name in _public(commands)}
     assert sorted(methods - CASES.keys() - NO_COMMANDS - ABSENT.keys()) == []
     assert sorted(CASES.keys() - methods) == []
     assert NO_COMMANDS | ABSENT.keys() == Batched.NO_COMMANDS

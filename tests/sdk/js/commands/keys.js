@@ -105,16 +105,19 @@ export const keys = {
   async scan(redis) {
     await redis.mset({ "user:1": 1, "user:2": 2, other: 3 });
     await redis.rpush("user:list", "a");
+    await redis.json.set("user:json", "$", { a: 1 });
     const [cursor, all] = await redis.scan(0);
     assert.equal(cursor, "0");
-    sameMembers(all, ["user:1", "user:2", "user:list", "other"]);
+    sameMembers(all, ["user:1", "user:2", "user:list", "user:json", "other"]);
     const some = async (options) => (await redis.scan("0", { count: 1000, ...options }))[1];
-    sameMembers(await some({ match: "user:*" }), ["user:1", "user:2", "user:list"]);
+    sameMembers(await some({ match: "user:*" }), ["user:1", "user:2", "user:list", "user:json"]);
     sameMembers(await some({ match: "user:*", type: "list" }), ["user:list"]);
+    sameMembers(await some({ type: "json" }), ["user:json"]);
     sameMembers(await some({ match: "user:*", withType: true }), [
       { key: "user:1", type: "string" },
       { key: "user:2", type: "string" },
       { key: "user:list", type: "list" },
+      { key: "user:json", type: "json" },
     ]);
   },
 
@@ -137,7 +140,8 @@ export const keys = {
     await redis.zadd("zset", { score: 1, member: "a" });
     await redis.hset("hash", { a: 1 });
     await redis.xadd("stream", "*", { a: 1 });
-    for (const type of ["string", "list", "set", "zset", "hash", "stream"]) {
+    await redis.json.set("json", "$", { a: 1 });
+    for (const type of ["string", "list", "set", "zset", "hash", "stream", "json"]) {
       assert.equal(await redis.type(type), type);
     }
     assert.equal(await redis.type("missing"), "none");

@@ -100,13 +100,15 @@ def scan(redis):
     # A small database comes back at once.
     redis.mset({f"user:{i}": 1 for i in range(30)})
     redis.rpush("list", "a")
+    redis.json.set("document", "$", {"a": 1})
     cursor, found = redis.scan(0)
     assert cursor == 0
-    assert len(found) == 31
+    assert len(found) == 32
     cursor, found = redis.scan(0, match="user:1*", count=1000)
     assert cursor == 0
     assert len(found) == 11
     assert redis.scan(0, type="list") == (0, ["list"])
+    assert redis.scan(0, type="json") == (0, ["document"])
 
 
 def touch(redis):
@@ -128,7 +130,8 @@ def type_(redis):
     redis.zadd("zset", {"a": 1})
     redis.hset("hash", "a", 1)
     redis.xadd("stream", "*", {"a": 1})
-    for name in ("string", "list", "set", "zset", "hash", "stream"):
+    redis.json.set("json", "$", {"a": 1})
+    for name in ("string", "list", "set", "zset", "hash", "stream", "json"):
         assert redis.type(name) == name
     assert redis.type("missing") == "none"
 
