@@ -61,13 +61,18 @@ need_rust() {
 # What the JSON module's build reads Redis's header with (bindgen). Fails where it
 # cannot be had.
 need_libclang() {
-  if [ -n "${LIBCLANG_PATH:-}" ] || type -P llvm-config >/dev/null; then return; fi
+  if [ -n "${LIBCLANG_PATH:-}" ]; then return; fi
   local dir
-  for dir in /usr/lib/llvm-*/lib /usr/lib/*-linux-gnu /usr/lib64 /usr/lib /usr/local/lib \
-    /Library/Developer/CommandLineTools/usr/lib /opt/homebrew/opt/llvm/lib; do
-    # Not libclang-cpp, which comes alone too.
-    if compgen -G "$dir/libclang.*" >/dev/null || compgen -G "$dir/libclang-[0-9]*" >/dev/null; then return; fi
+  # Debian's, which has clang's own headers in a package apart.
+  for dir in /usr/lib/llvm-*/lib; do
+    if compgen -G "$dir/libclang[.-][s0-9]*" >/dev/null && compgen -G "$dir/clang/*/include/stddef.h" >/dev/null; then return; fi
   done
+  for dir in /usr/lib64 /usr/lib /usr/local/lib /Library/Developer/CommandLineTools/usr/lib /opt/homebrew/opt/llvm/lib; do
+    # Not libclang-cpp, which comes alone too.
+    if compgen -G "$dir/libclang.*" >/dev/null; then return; fi
+  done
+  # Not asking for a password: there is a way to go on without.
+  if [ "$(id -u)" -ne 0 ] && ! sudo -n true 2>/dev/null; then return 1; fi
   apt_install libclang-dev
 }
 

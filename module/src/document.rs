@@ -2,8 +2,8 @@
 //!
 //! A document is saved, replicated and loaded as its text. One that grew beyond
 //! what can be read back would be lost at the next start, so it may not: its
-//! text ends at 512 MB (a Redis string's limit, `proto-max-bulk-len`) and its
-//! nesting at 128 levels (the parser's).
+//! text, as it is written, ends at 512 MB (a Redis string's limit,
+//! `proto-max-bulk-len`) and its nesting at 128 levels (the parser's).
 
 use std::io;
 
@@ -28,22 +28,22 @@ pub struct Document {
 }
 
 impl Document {
-    /// A document that was read from that text.
+    /// A document that Redis has saved.
     ///
     /// # Errors
-    /// If it is not JSON, too deep or too long.
-    pub fn parse(text: &[u8]) -> Result<Self, Failure> {
-        Self::new(text::parse(text)?, text.len())
+    /// If it is not JSON or too deep. Its length is no reason: whatever was saved is loaded.
+    pub fn load(text: &[u8]) -> Result<Self, Failure> {
+        let (root, text_bound) = text::parse_bounded(text)?;
+        Ok(Self { root, text_bound })
     }
 
     /// A document whose text has at most so many bytes.
     ///
     /// # Errors
     /// If that is too long.
-    pub fn new(root: Value, text_len: usize) -> Result<Self, Failure> {
-        let mut document = Self { root: Value::NULL, text_bound: 0 };
-        document.grow(text_len)?;
-        document.root = root;
+    pub fn new(root: Value, text_bound: usize) -> Result<Self, Failure> {
+        let mut document = Self { root, text_bound };
+        document.grow(0)?;
         Ok(document)
     }
 
@@ -64,11 +64,12 @@ impl Document {
         Ok(())
     }
 
-    /// How much work it is to free it, in allocations, roughly: from 64 on, Redis
+    /// How much work it is to free it, in allocations, roughly: above 64, Redis
     /// leaves it to another thread (`lazyfree`).
     pub fn free_effort(&self) -> usize {
-        // An allocation for each 32 bytes of text is more than most documents have.
-        self.text_bound / 32
+        // An allocation for each 32 bytes of text is more than most documents have. 0 would mean
+        // that it should always be left to that thread.
+        1 + self.text_bound / 32
     }
 }
 
@@ -117,7 +118,7 @@ mod tests {
 
     #[test]
     fn a_document_grows_up_to_its_limit() {
-        let mut document = Document::parse(b"[1,2,3]").unwrap();
+        let mut document = Document::load(b"[1,2,3]").unwrap();
         // What was reckoned with and did not come about is forgotten when it matters.
         for _ in 0..10 {
             document.grow(MAX_TEXT - 7).unwrap();
@@ -125,6 +126,29 @@ mod tests {
         let error = document.grow(MAX_TEXT - 6).unwrap_err();
         assert_eq!(error, Failure::err("the document would be longer than 512 MB"));
         assert!(document.grow(usize::MAX).is_err());
+    }
+
+    /// What is written counts, not what was read.
+    #[test]
+    fn no_document_is_taken_that_is_longer_when_it_is_written() {
+        // 5 bytes each, with the comma, and written as `1000000000000000.0`: 19.
+        let text = format!("[{}]", vec!["1e15"; 1000].join(","));
+        let (value, bound) = text::parse_bounded(text.as_bytes()).unwrap();
+        assert_eq!(text_len(&value), 19 * 1000 + 1);
+        assert!(bound >= text_len(&value));
+        // Where the bound is beyond the limit, the text counts.
+        assert!(Document::new(value, usize::MAX).is_ok());
+        for text in [
+            "1e2",
+            "-0",
+            "5e-324",
+            "1.7976931348623157e308",
+            r#""\u0001\/\u00e9""#,
+            "[1e2,{\"a\":-0}]",
+        ] {
+            let (value, bound) = text::parse_bounded(text.as_bytes()).unwrap();
+            assert!(text_len(&value) <= bound, "{text}");
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Why a command was not done, as its caller is told.
 
-use crate::path::{PathError, TooMuch};
+use crate::budget::TooMuch;
+use crate::path::PathError;
 
 /// An error reply.
 #[derive(Debug, PartialEq, Eq)]

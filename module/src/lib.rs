@@ -13,6 +13,7 @@
 //! Sources: Upstash's docs, <https://upstash.com/docs/redis/commands/json/overview>;
 //! where they are silent, what RedisJSON answers.
 
+pub mod budget;
 pub mod commands;
 pub mod document;
 pub mod failure;

@@ -16,7 +16,6 @@
 //! What to do with the values is the commands'.
 
 mod bracket;
-mod budget;
 mod cursor;
 mod error;
 mod filter;
@@ -32,11 +31,12 @@ mod tests;
 mod tree;
 mod walk;
 
-pub use error::{PathError, TooMuch};
+pub use error::PathError;
 pub use location::Location;
 
 use std::fmt;
 
+use crate::budget::{Budget, MATCH, TooMuch};
 use crate::value::Value;
 use judge::{Judge, lead};
 use tree::{Segment, Selector};
@@ -85,6 +85,11 @@ impl Path {
         Ok(Self { text: text.into(), segments, legacy })
     }
 
+    /// As it was written.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
     /// Whether it does not begin with `$`.
     pub fn is_legacy(&self) -> bool {
         self.legacy
@@ -117,18 +122,18 @@ impl Path {
     /// The values that it leads to. One that it leads to twice is there twice.
     ///
     /// # Errors
-    /// If it takes too many steps.
-    pub fn select<'v>(&self, root: &'v Value) -> Result<Vec<&'v Value>, TooMuch> {
+    /// If that takes more steps than are left.
+    pub fn select<'v>(&self, root: &'v Value, budget: &Budget) -> Result<Vec<&'v Value>, TooMuch> {
         let (rest, Some(from)) = lead(&self.segments, root) else { return Ok(Vec::new()) };
         if rest.is_empty() {
             return Ok(vec![from]);
         }
-        let judge = Judge::new(root);
+        let judge = Judge::new(root, budget);
         let mut walk = Walk::new(rest, from);
         let mut values = Vec::new();
         while let Some(value) = walk.next(&judge)? {
             values.push(value);
-            judge.budget.spend(budget::MATCH)?;
+            judge.budget.spend(MATCH)?;
         }
         Ok(values)
     }
@@ -136,14 +141,14 @@ impl Path {
     /// Where the values are that it leads to, in the order of `select`.
     ///
     /// # Errors
-    /// If it takes too many steps.
-    pub fn locate(&self, root: &Value) -> Result<Vec<Location>, TooMuch> {
+    /// If that takes more steps than are left.
+    pub fn locate(&self, root: &Value, budget: &Budget) -> Result<Vec<Location>, TooMuch> {
         let (rest, Some(from)) = lead(&self.segments, root) else { return Ok(Vec::new()) };
         let above = self.positions(self.segments.len() - rest.len(), root);
         if rest.is_empty() {
             return Ok(vec![Location::new(above.into_iter())]);
         }
-        let judge = Judge::new(root);
+        let judge = Judge::new(root, budget);
         let mut walk = Walk::new(rest, from);
         let mut locations = Vec::new();
         while walk.next(&judge)?.is_some() {

@@ -13,11 +13,24 @@ use crate::document::MAX_DEPTH;
 use crate::string::JsonString;
 use crate::value::{Kind, Value};
 
+/// The longest text of a number has so many bytes.
+pub const NUMBER_TEXT: usize = 25;
+
 /// The value that a JSON text says.
 ///
 /// # Errors
 /// If it is not JSON, or nested more deeply than [`MAX_DEPTH`].
 pub fn parse(text: &[u8]) -> serde_json::Result<Value> {
+    parse_bounded(text).map(|(value, _)| value)
+}
+
+/// The same, and how many bytes it has at most when it is written: only doubles
+/// can take more than they had (`1e2` is written as `100.0`).
+///
+/// # Errors
+/// Those of `parse`.
+pub fn parse_bounded(text: &[u8]) -> serde_json::Result<(Value, usize)> {
+    let len = text.len();
     // All of it at once: the parser would look at each string by itself.
     let text = std::str::from_utf8(text).map_err(|_| serde_json::Error::custom("not UTF-8"))?;
     let mut parser = serde_json::Deserializer::from_str(text);
@@ -26,7 +39,7 @@ pub fn parse(text: &[u8]) -> serde_json::Result<Value> {
     let mut stack = Stack::default();
     let value = Parts { levels: MAX_DEPTH, stack: &mut stack }.deserialize(&mut parser)?;
     parser.end()?;
-    Ok(value)
+    Ok((value, len + NUMBER_TEXT * stack.doubles))
 }
 
 /// Writes a value as JSON text, without white space.
@@ -72,6 +85,7 @@ impl Serialize for Value {
 struct Stack {
     elements: Vec<Value>,
     members: Vec<(JsonString, Value)>,
+    doubles: usize,
 }
 
 /// Makes values of what the parser meets, down to so many levels.
@@ -123,6 +137,7 @@ impl<'de> Visitor<'de> for Parts<'_> {
     }
 
     fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
+        self.stack.doubles += 1;
         Value::double(value).ok_or_else(|| E::custom("number out of range"))
     }
 

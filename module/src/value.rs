@@ -216,6 +216,34 @@ impl Value {
         }
     }
 
+    /// Takes the children at these positions out, which are in ascending order;
+    /// the others keep theirs.
+    pub fn remove_children(&mut self, positions: &[usize]) {
+        let mut gone = positions.iter().peekable();
+        let mut at = 0..;
+        let mut stays = || {
+            let at = at.next();
+            gone.next_if(|position| Some(**position) == at).is_none()
+        };
+        match &mut self.0 {
+            Repr::Array(elements) => elements.retain(|_| stays()),
+            Repr::Small(members) => members.retain(|_| stays()),
+            Repr::Large(members) => members.retain(|_, _| stays()),
+            _ => {}
+        }
+    }
+
+    /// The members of an object; none of anything else.
+    pub fn into_members(self) -> Vec<(JsonString, Value)> {
+        match self.0 {
+            Repr::Small(members) => {
+                members.into_iter().map(|member| (member.name, member.value)).collect()
+            }
+            Repr::Large(members) => members.into_iter().collect(),
+            _ => Vec::new(),
+        }
+    }
+
     /// The elements of an array, to be changed.
     pub fn elements_mut(&mut self) -> Option<&mut ThinVec<Value>> {
         match &mut self.0 {
@@ -258,21 +286,25 @@ impl Value {
     }
 
     /// Shows each pointer to an allocation that it owns itself, without those of
-    /// its children, so that the allocation can be moved.
+    /// its children, so that the allocation can be moved. Of a large object, it
+    /// is the map's alone and not what the map holds.
     pub fn for_own_allocation(&mut self, visit: &mut impl FnMut(*mut *mut c_void)) {
         // A ThinVec and a Box are pointers and nothing else (`assert`s above), and an
         // empty ThinVec's points to what is nobody's.
         match &mut self.0 {
             Repr::String(value) => value.for_allocation(visit),
             Repr::Array(elements) if elements.has_capacity() => visit((&raw mut *elements).cast()),
-            Repr::Small(members) if members.has_capacity() => visit((&raw mut *members).cast()),
+            Repr::Small(members) if members.has_capacity() => {
+                visit((&raw mut *members).cast());
+                members.iter_mut().for_each(|member| member.name.for_allocation(visit));
+            }
             // Not what the map owns: it shows nobody its pointers.
             Repr::Large(members) => visit((&raw mut *members).cast()),
             _ => {}
         }
     }
 
-    /// The same with all that it holds.
+    /// The same with its children.
     pub fn for_each_allocation(&mut self, visit: &mut impl FnMut(*mut *mut c_void)) {
         self.for_own_allocation(visit);
         match &mut self.0 {
@@ -280,10 +312,7 @@ impl Value {
                 elements.iter_mut().for_each(|element| element.for_each_allocation(visit));
             }
             Repr::Small(members) => {
-                for member in members {
-                    member.name.for_allocation(visit);
-                    member.value.for_each_allocation(visit);
-                }
+                members.iter_mut().for_each(|member| member.value.for_each_allocation(visit));
             }
             Repr::Large(members) => {
                 members.values_mut().for_each(|value| value.for_each_allocation(visit));

@@ -6,6 +6,7 @@
 
 use std::{env, fs};
 
+use pkv_json::budget::Budget;
 use pkv_json::path::Path;
 use pkv_json::text;
 use pkv_json::value::{Kind, Value};
@@ -67,8 +68,8 @@ fn outcome(test: &Value) -> Outcome {
     let (Ok(path), Some(document)) = (path, member(test, "document")) else {
         return Outcome::Different;
     };
-    let found = path.select(document).expect("small documents");
-    let located = path.locate(document).expect("small documents");
+    let found = path.select(document, &Budget::default()).expect("small documents");
+    let located = path.locate(document, &Budget::default()).expect("small documents");
     let located: Vec<_> = located.iter().filter_map(|location| location.get(document)).collect();
     assert!(found.iter().zip(&located).all(|(a, b)| std::ptr::eq(*a, *b)), "{selector}");
     assert_eq!(found.len(), located.len(), "{selector}");

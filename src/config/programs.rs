@@ -54,5 +54,5 @@ fn beside_pkv() -> Option<PathBuf> {
     let dir = pkv.parent()?;
     [dir.join(JSON_MODULE), dir.join("../lib/pkv").join(JSON_MODULE)]
         .into_iter()
-        .find_map(|path| path.canonicalize().ok())
+        .find_map(|path| path.canonicalize().ok().filter(|path| path.is_file()))
 }

@@ -73,6 +73,18 @@ pub fn diagnose(last_words: &[String], data_dir: &Path) -> Option<String> {
     Some(format!("{said}. Nothing was changed. {advice}"))
 }
 
+/// What helps a Redis that cannot load a module.
+pub fn module_advice(last_words: &[String]) -> &'static str {
+    // Seen on Redis 7.0, 8.0 and Valkey 9.
+    match last_words.iter().any(|line| line.contains("Can't load module")) {
+        true => {
+            ", since it cannot load the module that is named below: PKV_JSON_MODULE names another \
+             one, built for this system, or is `off` to do without JSON commands"
+        }
+        false => "",
+    }
+}
+
 /// Whether the diagnosis is that nothing is damaged, but too new.
 pub fn is_newer(what: &str) -> bool {
     what.contains(NEWER)

@@ -57,8 +57,9 @@ impl Supervisor {
         if self.lives == 0 {
             self.ends_before_first_ready += 1;
             if self.ends_before_first_ready >= GIVE_UP {
+                let advice = damage::module_advice(tail);
                 let tail = tail.join("\n");
-                bail!("Redis does not start ({how}); what it said last:\n{tail}");
+                bail!("Redis does not start ({how}){advice}; what it said last:\n{tail}");
             }
         }
         let wait = self.backoff.after(ready_for, jitter());

@@ -9,7 +9,8 @@ use std::path::PathBuf;
 /// The module that was built with the pkv under test.
 fn module() -> PathBuf {
     let pkv = std::env::var_os("PKV_BIN").unwrap_or(env!("CARGO_BIN_EXE_pkv").into());
-    let path = PathBuf::from(pkv).with_file_name("libpkv_json.so");
+    let path =
+        PathBuf::from(pkv).with_file_name(format!("libpkv_json{}", std::env::consts::DLL_SUFFIX));
     assert!(path.exists(), "these tests need the module: cargo build --workspace");
     path
 }

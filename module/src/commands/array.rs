@@ -2,8 +2,9 @@
 
 use std::ffi::CStr;
 
-use super::matches::{Missing, change_each, changed, read};
+use super::matches::{Missing, change_each, changed, no_key, read};
 use super::{ROOT, integer, last_path, path};
+use crate::budget::Budget;
 use crate::document::check_depth;
 use crate::failure::Failure;
 use crate::path::{Location, Path};
@@ -17,12 +18,13 @@ const ARRAY: &str = "an array";
 /// `JSON.ARRLEN key [path]`
 pub fn len(call: &mut Call<'_>) -> Result<Reply, Failure> {
     let path = last_path(call.arguments(), 1)?;
-    let Some(document) = call.read(0)? else {
-        return if path.is_legacy() { Ok(Reply::Null) } else { Err(Failure::no_key()) };
-    };
-    read(&document.root, &path, &Missing::Error, "array", |value| match value.kind() {
-        Kind::Array(elements) => Some(Reply::count(elements.len())),
-        _ => None,
+    let Some(document) = call.read(0)? else { return no_key(&path) };
+    let budget = Budget::default();
+    read(&document.root, &path, &budget, &Missing::Error, "array", |value| {
+        Ok(match value.kind() {
+            Kind::Array(elements) => Some(Reply::count(elements.len())),
+            _ => None,
+        })
     })
 }
 
@@ -46,14 +48,19 @@ pub fn insert(call: &mut Call<'_>) -> Result<Reply, Failure> {
 /// Values that are to be added.
 struct Values {
     values: Vec<Value>,
-    /// Bytes of their text, with the commas.
-    text_len: usize,
+    /// Bytes of their text at most, with the commas.
+    text_bound: usize,
 }
 
 impl Values {
     fn parse(texts: &[&[u8]]) -> Result<Self, Failure> {
-        let values = texts.iter().map(|text| text::parse(text)).collect::<Result<_, _>>()?;
-        Ok(Self { values, text_len: texts.iter().map(|text| text.len() + 1).sum() })
+        let mut parsed = Self { values: Vec::with_capacity(texts.len()), text_bound: 0 };
+        for text in texts {
+            let (value, bound) = text::parse_bounded(text)?;
+            parsed.values.push(value);
+            parsed.text_bound += bound + 1;
+        }
+        Ok(parsed)
     }
 }
 
@@ -68,19 +75,22 @@ fn add(
 ) -> Result<Reply, Failure> {
     let mut entry = call.open(0)?;
     let document = entry.document().ok_or_else(Failure::no_key)?;
-    let locations = path.locate(&document.root)?;
+    let budget = Budget::default();
+    let locations = path.locate(&document.root, &budget)?;
     let mut arrays = 0;
     for location in &locations {
         let Some(Kind::Array(elements)) = location.get(&document.root).map(Value::kind) else {
             continue;
         };
-        place(elements.len()).ok_or_else(|| Failure::err("index out of bounds"))?;
+        let at = place(elements.len()).ok_or_else(|| Failure::err("index out of bounds"))?;
+        // What is moved, and what is copied.
+        budget.spend_bytes(size_of_val(&elements[at..]) + values.text_bound)?;
         for value in &values.values {
             check_depth(location.len() + 1, value)?;
         }
         arrays += 1;
     }
-    document.grow(values.text_len.saturating_mul(arrays))?;
+    document.grow(values.text_bound.saturating_mul(arrays))?;
     let outcomes = change_each(&mut document.root, &locations, |_, value| {
         let elements = value.elements_mut()?;
         // An array that matches twice has grown since it was looked at, and an index
@@ -110,14 +120,20 @@ pub fn index(call: &mut Call<'_>) -> Result<Reply, Failure> {
     let start = arguments.get(3).map_or(Ok(0), |text| integer(text))?;
     let stop = arguments.get(4).map_or(Ok(0), |text| integer(text))?;
     let document = call.read(0)?.ok_or_else(Failure::no_key)?;
-    read(&document.root, &path, &Missing::Error, "array", |value| {
-        let Kind::Array(elements) = value.kind() else { return None };
+    let budget = Budget::default();
+    read(&document.root, &path, &budget, &Missing::Error, "array", |value| {
+        let Kind::Array(elements) = value.kind() else { return Ok(None) };
         let len = elements.len();
         // As RedisJSON has it: a start beyond the end is the last element.
         let start = clamped(start, len).min(len.saturating_sub(1));
         let stop = if stop == 0 { len } else { clamped(stop, len) };
-        let found = (start..stop).find(|&at| elements[at] == sought);
-        Some(found.map_or(Reply::Integer(-1), Reply::count))
+        for (at, element) in elements.iter().enumerate().take(stop).skip(start) {
+            budget.spend(1)?;
+            if element.same(&sought, &mut |bytes| budget.spend_bytes(bytes))? {
+                return Ok(Some(Reply::count(at)));
+            }
+        }
+        Ok(Some(Reply::Integer(-1)))
     })
 }
 
@@ -181,7 +197,12 @@ fn edit(
 ) -> Result<Reply, Failure> {
     let mut entry = call.open(0)?;
     let document = entry.document().ok_or_else(Failure::no_key)?;
-    let locations: Vec<Location> = path.locate(&document.root)?;
+    let budget = Budget::default();
+    let locations: Vec<Location> = path.locate(&document.root, &budget)?;
+    for location in &locations {
+        let elements = location.get(&document.root).map_or(0, Value::child_count);
+        budget.spend_bytes(size_of::<Value>() * elements)?;
+    }
     let outcomes = change_each(&mut document.root, &locations, |_, value| change(value));
     changed(path, outcomes, ARRAY)
 }

@@ -2,6 +2,7 @@
 
 use super::matches::{change_each, legacy};
 use super::path;
+use crate::budget::Budget;
 use crate::failure::Failure;
 use crate::reply::Reply;
 use crate::server::Call;
@@ -12,7 +13,7 @@ pub fn toggle(call: &mut Call<'_>) -> Result<Reply, Failure> {
     let path = path(call.arguments()[1])?;
     let mut entry = call.open(0)?;
     let document = entry.document().ok_or_else(Failure::no_key)?;
-    let locations = path.locate(&document.root)?;
+    let locations = path.locate(&document.root, &Budget::default())?;
     // `true` becomes `false`, one byte more.
     document.grow(locations.len())?;
     let outcomes = change_each(&mut document.root, &locations, |_, value| match value.kind() {

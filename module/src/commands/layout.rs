@@ -26,7 +26,15 @@ impl Layout<'_> {
     /// If it would be longer than a Redis string may be: the same value can be
     /// matched many times over.
     pub fn text(&self, value: &impl Serialize) -> Result<Vec<u8>, Failure> {
-        let mut out = Bounded(Vec::new());
+        self.text_within(value, MAX_TEXT)
+    }
+
+    /// The same, with so many bytes left.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn text_within(&self, value: &impl Serialize, room: usize) -> Result<Vec<u8>, Failure> {
+        let mut out = Bounded { text: Vec::new(), room };
         let written = if self.indent.is_empty() && self.newline.is_empty() && self.space.is_empty()
         {
             value.serialize(&mut serde_json::Serializer::with_formatter(&mut out, CompactFormatter))
@@ -37,19 +45,22 @@ impl Layout<'_> {
         written.map_err(|_| {
             Failure::err("the reply would be longer than 512 MB: use a narrower path")
         })?;
-        Ok(out.0)
+        Ok(out.text)
     }
 }
 
 /// Takes as much as a reply may have.
-struct Bounded(Vec<u8>);
+struct Bounded {
+    text: Vec<u8>,
+    room: usize,
+}
 
 impl Write for Bounded {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.0.len() + bytes.len() > MAX_TEXT {
+        if self.text.len() + bytes.len() > self.room {
             return Err(io::ErrorKind::FileTooLarge.into());
         }
-        self.0.extend_from_slice(bytes);
+        self.text.extend_from_slice(bytes);
         Ok(bytes.len())
     }
 

@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 
+use crate::budget::Budget;
 use crate::failure::Failure;
 use crate::path::{Location, Path};
 use crate::reply::Reply;
@@ -19,24 +20,36 @@ pub enum Missing {
 /// for one that is not `wanted` (a type's name).
 ///
 /// # Errors
-/// If a legacy path matches nothing or something else.
+/// If a legacy path matches nothing or something else, and if it is too much.
 pub fn read(
     root: &Value,
     path: &Path,
+    budget: &Budget,
     missing: &Missing,
     wanted: &str,
-    mut answer: impl FnMut(&Value) -> Option<Reply>,
+    mut answer: impl FnMut(&Value) -> Result<Option<Reply>, Failure>,
 ) -> Result<Reply, Failure> {
-    let matches = path.select(root)?;
+    let matches = path.select(root, budget)?;
     if !path.is_legacy() {
-        let replies = matches.into_iter().map(|value| answer(value).unwrap_or(Reply::Null));
-        return Ok(Reply::Array(replies.collect()));
+        let replies = matches.into_iter().map(|value| {
+            budget.spend_reply(0)?;
+            Ok(answer(value)?.unwrap_or(Reply::Null))
+        });
+        return Ok(Reply::Array(replies.collect::<Result<_, Failure>>()?));
     }
     match (matches.first(), missing) {
-        (Some(value), _) => answer(value).ok_or_else(|| wrong_type(wanted, value)),
+        (Some(value), _) => answer(value)?.ok_or_else(|| wrong_type(wanted, value)),
         (None, Missing::Null) => Ok(Reply::Null),
         (None, Missing::Error) => Err(no_match(path)),
     }
+}
+
+/// What is answered where there is no key: null to a legacy path.
+///
+/// # Errors
+/// To a path that begins with `$`.
+pub fn no_key(path: &Path) -> Result<Reply, Failure> {
+    if path.is_legacy() { Ok(Reply::Null) } else { Err(Failure::no_key()) }
 }
 
 /// The answer of a command that changes: for each match what the change gave,

@@ -2,7 +2,11 @@
 //!
 //! A path that begins with `$` is answered with one reply for each match, in an
 //! array; null for a match of the wrong type. A legacy path (`.a.b`) is answered
-//! with the first match's alone, and a missing or wrong one with an error.
+//! with one reply alone, the first match's, or the last change's; a missing or
+//! wrong one with an error.
+//!
+//! What a command does is paid for from one [`Budget`](crate::budget::Budget), before
+//! anything is changed.
 
 pub mod array;
 pub mod boolean;
@@ -10,6 +14,7 @@ pub mod delete;
 mod layout;
 mod matches;
 pub mod number;
+mod place;
 pub mod read;
 pub mod set;
 pub mod string;
@@ -38,6 +43,24 @@ fn last_path(arguments: &[&[u8]], at: usize) -> Result<Path, Failure> {
 fn integer(argument: &[u8]) -> Result<i64, Failure> {
     std::str::from_utf8(argument)
         .ok()
-        .and_then(|text| text.parse().ok())
+        .and_then(|text| Some((text, text.parse::<i64>().ok()?)))
+        // No `+1`, no `01`.
+        .filter(|(text, number)| number.to_string() == *text)
+        .map(|(_, number)| number)
         .ok_or_else(Failure::not_an_integer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn integers_are_those_that_redis_takes() {
+        for (text, number) in [("0", 0), ("-1", -1), ("9223372036854775807", i64::MAX)] {
+            assert_eq!(integer(text.as_bytes()), Ok(number));
+        }
+        for text in ["", "+1", "01", "-0", "1.0", " 1", "9223372036854775808", "x"] {
+            assert_eq!(integer(text.as_bytes()), Err(Failure::not_an_integer()), "{text}");
+        }
+    }
 }

@@ -2,16 +2,16 @@
 //!
 //! Integers stay integers as long as 64 bits hold them, and become doubles beyond.
 
+use std::ffi::CStr;
+
 use super::matches::{change_each, legacy};
 use super::path;
+use crate::budget::Budget;
 use crate::failure::Failure;
 use crate::reply::Reply;
 use crate::server::Call;
 use crate::text;
 use crate::value::{Kind, Value};
-
-/// The longest text of a number is this long.
-const NUMBER_TEXT: usize = 25;
 
 /// A way to make one number of two.
 struct Operation {
@@ -31,19 +31,15 @@ pub fn multby(call: &mut Call<'_>) -> Result<Reply, Failure> {
     change(call, c"json.nummultby", &multiply)
 }
 
-fn change(
-    call: &mut Call<'_>,
-    event: &std::ffi::CStr,
-    operation: &Operation,
-) -> Result<Reply, Failure> {
+fn change(call: &mut Call<'_>, event: &CStr, operation: &Operation) -> Result<Reply, Failure> {
     let path = path(call.arguments()[1])?;
     let operand = text::parse(call.arguments()[2])?;
     let operand = Number::of(&operand)
         .ok_or_else(|| Failure::err("the value to calculate with is not a number"))?;
     let mut entry = call.open(0)?;
     let document = entry.document().ok_or_else(Failure::no_key)?;
-    let locations = path.locate(&document.root)?;
-    document.grow(NUMBER_TEXT * locations.len())?;
+    let locations = path.locate(&document.root, &Budget::default())?;
+    document.grow(text::NUMBER_TEXT.saturating_mul(locations.len()))?;
     // All or none: what was there is put back if one result is no number.
     let mut undo = Vec::new();
     let mut is_number = true;

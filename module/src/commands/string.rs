@@ -1,7 +1,8 @@
 //! Strings: JSON.STRAPPEND and JSON.STRLEN.
 
-use super::matches::{Missing, change_each, changed, read, type_name};
+use super::matches::{Missing, change_each, changed, no_key, read, type_name};
 use super::{ROOT, last_path, path};
+use crate::budget::Budget;
 use crate::failure::Failure;
 use crate::reply::Reply;
 use crate::server::Call;
@@ -11,12 +12,13 @@ use crate::value::{Kind, Value};
 /// `JSON.STRLEN key [path]`, in bytes of UTF-8.
 pub fn len(call: &mut Call<'_>) -> Result<Reply, Failure> {
     let path = last_path(call.arguments(), 1)?;
-    let Some(document) = call.read(0)? else {
-        return if path.is_legacy() { Ok(Reply::Null) } else { Err(Failure::no_key()) };
-    };
-    read(&document.root, &path, &Missing::Error, "string", |value| match value.kind() {
-        Kind::String(text) => Some(Reply::count(text.len())),
-        _ => None,
+    let Some(document) = call.read(0)? else { return no_key(&path) };
+    let budget = Budget::default();
+    read(&document.root, &path, &budget, &Missing::Error, "string", |value| {
+        Ok(match value.kind() {
+            Kind::String(text) => Some(Reply::count(text.len())),
+            _ => None,
+        })
     })
 }
 
@@ -37,7 +39,13 @@ pub fn append(call: &mut Call<'_>) -> Result<Reply, Failure> {
     };
     let mut entry = call.open(0)?;
     let document = entry.document().ok_or_else(Failure::no_key)?;
-    let locations = path.locate(&document.root)?;
+    let budget = Budget::default();
+    let locations = path.locate(&document.root, &budget)?;
+    for location in &locations {
+        if let Some(Kind::String(text)) = location.get(&document.root).map(Value::kind) {
+            budget.spend_bytes(text.len() + suffix.len())?;
+        }
+    }
     document.grow(suffix_text.len().saturating_mul(locations.len()))?;
     let outcomes = change_each(&mut document.root, &locations, |_, value| match value.kind() {
         Kind::String(text) => {

@@ -3,8 +3,6 @@
 use std::error::Error;
 use std::fmt;
 
-use super::budget::LIMIT;
-
 /// A text that is no path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PathError {
@@ -28,18 +26,3 @@ impl fmt::Display for PathError {
 }
 
 impl Error for PathError {}
-
-/// A path that would take more steps than a command may.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TooMuch;
-
-impl fmt::Display for TooMuch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "the path takes more than {LIMIT} steps through the document: use a narrower path"
-        )
-    }
-}
-
-impl Error for TooMuch {}

@@ -3,17 +3,17 @@
 use std::cell::RefCell;
 use std::cmp::Ordering;
 
-use super::budget::Budget;
-use super::error::TooMuch;
 use super::pattern::Patterns;
 use super::tree::{Comparison, Extent, Matcher, Operand, Query, Segment, Selector, Test};
 use super::walk::{Walk, child};
+use crate::budget::Budget;
+use crate::budget::TooMuch;
 use crate::value::{Kind, Value};
 
 /// What all filters of one use of a path share.
 pub(super) struct Judge<'v> {
     root: &'v Value,
-    pub(super) budget: Budget,
+    pub(super) budget: &'v Budget,
     patterns: RefCell<Patterns>,
 }
 
@@ -42,8 +42,8 @@ impl Found<'_> {
 }
 
 impl<'v> Judge<'v> {
-    pub(super) fn new(root: &'v Value) -> Self {
-        Self { root, budget: Budget::new(), patterns: RefCell::default() }
+    pub(super) fn new(root: &'v Value, budget: &'v Budget) -> Self {
+        Self { root, budget, patterns: RefCell::default() }
     }
 
     /// Whether a test holds. It calls itself for what the path nests, and the
@@ -196,7 +196,7 @@ impl<'v> Judge<'v> {
         let mut patterns = self.patterns.borrow_mut();
         match matcher {
             Matcher::Literal(None) => Ok(false),
-            Matcher::Literal(Some(pattern)) => patterns.literal(pattern, text, &self.budget),
+            Matcher::Literal(Some(pattern)) => patterns.literal(pattern, text, self.budget),
             Matcher::Found(operand, extent) => {
                 drop(patterns);
                 self.matches_found(text, operand, *extent, value)
@@ -213,7 +213,7 @@ impl<'v> Judge<'v> {
     ) -> Result<bool, TooMuch> {
         let pattern = self.found(pattern, value)?;
         let Some(pattern) = pattern.text() else { return Ok(false) };
-        self.patterns.borrow_mut().found(pattern, extent, text, &self.budget)
+        self.patterns.borrow_mut().found(pattern, extent, text, self.budget)
     }
 }
 

@@ -12,9 +12,9 @@ use regex_automata::util::syntax;
 use regex_automata::{Anchored, Input};
 use regex_syntax::hir::{Hir, Look};
 
-use super::budget::Budget;
-use super::error::TooMuch;
 use super::tree::Extent;
+use crate::budget::Budget;
+use crate::budget::TooMuch;
 
 /// Bytes of a compiled expression: `\w{15}` fits, `\w{1000}` does not.
 const LARGEST: usize = 512 * 1024;
@@ -211,7 +211,7 @@ mod tests {
 
     #[test]
     fn few_expressions_of_a_document_are_kept() {
-        let (mut patterns, budget) = (Patterns::default(), Budget::new());
+        let (mut patterns, budget) = (Patterns::default(), Budget::default());
         for n in 0..20 {
             let pattern = format!("x{n}");
             assert_eq!(patterns.found(&pattern, Extent::Part, "ax7b", &budget), Ok(n == 7));
@@ -221,7 +221,7 @@ mod tests {
 
     #[test]
     fn how_much_must_match_is_not_mixed_up() {
-        let (mut patterns, budget) = (Patterns::default(), Budget::new());
+        let (mut patterns, budget) = (Patterns::default(), Budget::default());
         for (extent, matches) in [(Extent::Part, true), (Extent::Whole, false)] {
             assert_eq!(patterns.found("x", extent, "axb", &budget), Ok(matches));
         }

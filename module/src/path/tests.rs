@@ -3,7 +3,8 @@
 
 use proptest::prelude::*;
 
-use super::{Path, Step, TooMuch};
+use super::{Path, Step};
+use crate::budget::{Budget, TooMuch};
 use crate::text;
 use crate::value::Value;
 
@@ -22,7 +23,7 @@ fn value(text: &str) -> Value {
 fn answer(path: &str, document: &str) -> String {
     let document = value(document);
     let path = Path::parse(path).unwrap_or_else(|error| panic!("{path}: {error}"));
-    let values: Vec<_> = path.select(&document).unwrap();
+    let values: Vec<_> = path.select(&document, &Budget::default()).unwrap();
     let texts: Vec<_> = values
         .into_iter()
         .map(|value| {
@@ -166,7 +167,7 @@ fn a_path_tells_what_it_is() {
     let path = path("$.a[*].b");
     let (parent, step) = path.split_last().unwrap();
     assert_eq!(step, Step::Name("b"));
-    assert_eq!(parent.select(&value(DOCUMENT)).unwrap().len(), 2);
+    assert_eq!(parent.select(&value(DOCUMENT), &Budget::default()).unwrap().len(), 2);
     assert_eq!(Path::parse(".a[-2]").unwrap().split_last().unwrap().1, Step::Index(-2));
     for text in ["$", "$..a", "$['a','b']", "$.*", "$[?@]"] {
         assert!(Path::parse(text).unwrap().split_last().is_none(), "{text}");
@@ -217,7 +218,7 @@ fn deepest() -> Value {
 fn the_deepest_filters_fit_the_stack() {
     let path = format!("${}", "..[?$".repeat(31)) + &"]".repeat(31);
     let path = Path::parse(&path).unwrap();
-    let _ = path.select(&deepest());
+    let _ = path.select(&deepest(), &Budget::default());
 }
 
 /// What takes more steps than there are; few of them one by one, for the test's own time.
@@ -241,18 +242,22 @@ fn work_has_a_limit() {
         ("$[?'x'=~@]", &patterns),
     ] {
         let path = Path::parse(path).unwrap();
-        assert_eq!(path.select(document).map(|found| found.len()), Err(TooMuch), "{path:?}");
+        assert_eq!(
+            path.select(document, &Budget::default()).map(|found| found.len()),
+            Err(TooMuch),
+            "{path:?}"
+        );
     }
     let path = Path::parse("$..*..*..*..*..*").unwrap();
-    assert_eq!(path.locate(&deepest()), Err(TooMuch));
+    assert_eq!(path.locate(&deepest(), &Budget::default()), Err(TooMuch));
 }
 
 #[test]
 fn all_of_a_large_document_is_within_the_limit() {
     let document = value(&format!("[{}[[1]]]", "[[1]],".repeat(100_000)));
     let path = Path::parse("$..*").unwrap();
-    assert_eq!(path.select(&document).unwrap().len(), 300_003);
-    assert_eq!(path.locate(&document).unwrap().len(), 300_003);
+    assert_eq!(path.select(&document, &Budget::default()).unwrap().len(), 300_003);
+    assert_eq!(path.locate(&document, &Budget::default()).unwrap().len(), 300_003);
 }
 
 /// Pieces of paths in whatever order, most of them no path.
@@ -317,7 +322,10 @@ fn document() -> impl Strategy<Value = String> {
 }
 
 fn assert_agree(path: &Path, document: &Value) {
-    let (values, locations) = (path.select(document).unwrap(), path.locate(document).unwrap());
+    let (values, locations) = (
+        path.select(document, &Budget::default()).unwrap(),
+        path.locate(document, &Budget::default()).unwrap(),
+    );
     assert_eq!(values.len(), locations.len());
     for (value, location) in values.into_iter().zip(&locations) {
         assert!(location.get(document).is_some_and(|found| std::ptr::eq(found, value)));

@@ -3,9 +3,9 @@
 //! What it has open lies in a vector, not on the stack: a step down adds one
 //! entry, so there are never more than the document is deep.
 
-use super::error::TooMuch;
 use super::judge::Judge;
 use super::tree::{Segment, Selector, Slice};
+use crate::budget::TooMuch;
 use crate::value::{Kind, Value};
 
 /// A value whose children are being looked through.

@@ -59,19 +59,19 @@ impl<'c> Call<'c> {
         self.replicate();
     }
 
-    /// The part of that which is about one key of several.
+    /// What `changed` says of one key, where a command changes several.
     pub fn touched(&self, at: usize, event: &CStr) {
         // SAFETY: the strings live as long as the call.
         unsafe { function!(RedisModule_SignalModifiedKey)(self.ctx, self.strings[at + 1]) };
         self.notify(at, raw::REDISMODULE_NOTIFY_MODULE, event);
     }
 
-    /// The part of that which is about the command, once for all keys.
+    /// What `changed` says of the command, once for all keys.
     pub fn replicate(&self) {
         raw::replicate_verbatim(self.ctx);
     }
 
-    /// The same of a key that is gone with it.
+    /// What `changed` says, of a key that is gone.
     pub fn removed(&self, at: usize, event: &CStr) {
         self.changed(at, event);
         self.notify(at, raw::REDISMODULE_NOTIFY_GENERIC, c"del");
@@ -180,7 +180,7 @@ pub unsafe fn serve(
 }
 
 /// A text that can be an error reply, which ends at its line break, and a C string.
-fn line(text: &str) -> CString {
+pub fn line(text: &str) -> CString {
     let bytes =
         text.bytes().map(|byte| if matches!(byte, b'\r' | b'\n' | 0) { b' ' } else { byte });
     CString::new(bytes.collect::<Vec<_>>()).unwrap_or_default()

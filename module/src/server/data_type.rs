@@ -9,6 +9,7 @@ use std::ptr;
 use redis_module::native_types::RedisType;
 use redis_module::raw::{self, RedisModuleDigest, RedisModuleIO, RedisModuleString};
 
+use super::call::line;
 use super::defrag::defrag;
 use super::table::function;
 use crate::document::Document;
@@ -49,7 +50,7 @@ pub static DATA_TYPE: RedisType = RedisType::new(
 ///
 /// # Safety
 /// It is one that this module gave to Redis.
-pub unsafe fn document<'a>(value: *const c_void) -> &'a Document {
+unsafe fn document<'a>(value: *const c_void) -> &'a Document {
     unsafe { &*value.cast::<Document>() }
 }
 
@@ -58,10 +59,23 @@ unsafe extern "C" fn load(rdb: *mut RedisModuleIO, encoding: c_int) -> *mut c_vo
     match unsafe { read(rdb, encoding) } {
         Ok(document) => Box::into_raw(Box::new(document)).cast(),
         Err(reason) => {
-            // Redis names the key, this what is wrong with it.
-            raw::redis_log(ptr::null_mut(), &format!("a JSON document cannot be loaded: {reason}"));
+            log(&reason);
             ptr::null_mut()
         }
+    }
+}
+
+/// Says why a document cannot be loaded; Redis says which it is.
+fn log(reason: &str) {
+    let reason = line(reason);
+    // SAFETY: a level of Redis's, a format and what it asks for.
+    unsafe {
+        function!(RedisModule_Log)(
+            ptr::null_mut(),
+            c"warning".as_ptr(),
+            c"a JSON document cannot be loaded: %s".as_ptr(),
+            reason.as_ptr(),
+        );
     }
 }
 
@@ -70,7 +84,7 @@ unsafe fn read(rdb: *mut RedisModuleIO, encoding: c_int) -> Result<Document, Str
         return Err(format!("it is in format {encoding}, this module reads format {ENCODING}"));
     }
     let text = raw::load_string_buffer(rdb).map_err(|error| error.to_string())?;
-    Document::parse(text.as_ref()).map_err(|failure| match failure {
+    Document::load(text.as_ref()).map_err(|failure| match failure {
         Failure::Error(text) => text,
         Failure::Arity => "it is damaged".into(),
     })

@@ -1,4 +1,7 @@
 //! Active defragmentation: Redis says for each allocation whether it should move.
+//!
+//! What large objects have for their index stays where it is, and so do the names
+//! in them: the map shows nobody its pointers. A child of the root is done in one go.
 
 use std::os::raw::{c_int, c_void};
 

@@ -20,6 +20,7 @@ async fn documents_are_set_got_and_changed() {
         (json!(["JSON.GET", "k", "$..b"]), json!("[null,3]")),
         (json!(["JSON.GET", "k", "$..a", "$..b"]), json!(r#"{"$..a":[4,2],"$..b":[null,3]}"#)),
         (json!(["JSON.NUMINCRBY", "k", "$.a", 5]), json!("[7]")),
+        (json!(["JSON.GET", "k", ".a", "SPACE", " "]), json!("7")),
         (json!(["json.type", "k", "$.nested"]), json!(["object"])),
         (json!(["JSON.MGET", "k", "none", "$.b"]), json!(["[3]", null])),
         (json!(["TYPE", "k"]), json!("json")),
@@ -55,6 +56,26 @@ async fn documents_are_set_got_and_changed() {
     ] {
         let reply = pkv.run(command.clone()).await;
         assert_eq!((reply.status, &reply.body), (400, &json!({ "error": error })), "{command}");
+    }
+}
+
+/// Replies that pkv could not read would cost others their connection.
+#[tokio::test]
+async fn no_reply_is_nested_more_deeply_than_pkv_reads() {
+    let pkv = Pkv::start();
+    let nested = |levels: usize| "[".repeat(levels) + &"]".repeat(levels);
+    for (levels, is_answered) in [(90, true), (91, false), (100, false), (128, false)] {
+        result(pkv.run(json!(["JSON.SET", "k", "$", nested(levels)])).await);
+        for path in [".", "$"] {
+            let asked = json!(["JSON.RESP", "k", path]);
+            let reply = pkv.run(asked.clone()).await;
+            assert_eq!(reply.status == 200, is_answered, "{levels}: {}", reply.body);
+            let executed = items(pkv.post("/multi-exec", json!([asked])).await.unwrap());
+            assert_eq!(executed[0].get("result").is_some(), is_answered, "{levels}");
+        }
+        let error = pkv.run(json!(["JSON.RESP", "k"])).await.body["error"].clone();
+        assert!(is_answered || error.as_str().unwrap().contains("use JSON.GET"), "{error}");
+        assert_eq!(result(pkv.run(json!(["JSON.GET", "k"])).await), json!(nested(levels)));
     }
 }
 

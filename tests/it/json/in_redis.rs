@@ -20,7 +20,7 @@ async fn ask(connection: &mut Resp2Connection, line: &str) -> Resp {
 }
 
 fn error(reply: Resp) -> String {
-    let Resp::Error(text) = reply else { panic!("no error: {reply:?}") };
+    let Resp::Error(text) = reply else { panic!("no error: {:.200}", format!("{reply:?}")) };
     String::from_utf8(text).unwrap()
 }
 
@@ -164,6 +164,59 @@ async fn hostile_input_is_bounded() {
         assert!(text.contains("narrower path"), "{path}: {text}");
         // The module is not optimised here, and other tests run.
         assert!(asked.elapsed().as_secs() < 60, "{path} took {:?}", asked.elapsed());
+    }
+    // One value a million times over, and much to do with each.
+    let long = format!(
+        r#"{{"a":[[[{}]]],"s":[["{}"]]}}"#,
+        vec!["1"; 100_000].join(","),
+        "x".repeat(1_000_000)
+    );
+    let set = ["JSON.SET", "hostile", "$", &long].map(|word| word.as_bytes().to_vec());
+    assert_eq!(connection.ask(&set).await, status("OK"));
+    let times = format!("[{}]", vec!["0"; 1000].join(","));
+    for command in [
+        format!("JSON.ARRINDEX hostile $.a{times}{times} 2"),
+        format!("JSON.ARRINSERT hostile $.a{times}{times} 0 2"),
+        format!("JSON.ARRTRIM hostile $.a{times}{times} 0 -1"),
+        format!("JSON.STRAPPEND hostile $.s{times}{times} \"x\""),
+        format!("JSON.RESP hostile $.a{times}{times}"),
+        format!("JSON.DEBUG MEMORY hostile $.a{times}{times}"),
+        format!("JSON.GET hostile {}", vec!["$..[?@..*]"; 1000].join(" ")),
+    ] {
+        let asked = std::time::Instant::now();
+        let text = error(ask(&mut connection, &command).await);
+        assert!(text.contains("narrower path"), "{command:.40}: {text}");
+        assert!(asked.elapsed().as_secs() < 60, "{command:.40} took {:?}", asked.elapsed());
+    }
+    // Nothing was done by halves.
+    assert_eq!(
+        ask(&mut connection, "JSON.ARRLEN hostile $.a[0][0]").await,
+        Resp::Array(vec![Resp::Integer(100_000)])
+    );
+    assert_eq!(
+        ask(&mut connection, "JSON.STRLEN hostile $.s[0][0]").await,
+        Resp::Array(vec![Resp::Integer(1_000_000)])
+    );
+    // What is much, but asked for in earnest.
+    let members = (0..100_000).map(|n| format!(r#""k{n}":{n}"#)).collect::<Vec<_>>().join(",");
+    let nulls = (0..50_000).map(|n| format!(r#""k{n}":null"#)).collect::<Vec<_>>().join(",");
+    for (words, want) in [
+        (
+            vec!["JSON.SET".to_owned(), "large".into(), "$".into(), format!("{{{members}}}")],
+            status("OK"),
+        ),
+        (
+            vec!["JSON.MERGE".into(), "large".into(), "$".into(), format!("{{{nulls}}}")],
+            status("OK"),
+        ),
+        (vec!["JSON.DEL".into(), "large".into(), "$[?@<75000]".into()], Resp::Integer(25_000)),
+        (vec!["JSON.OBJLEN".into(), "large".into(), ".".into()], Resp::Integer(25_000)),
+    ] {
+        let asked = std::time::Instant::now();
+        let words: Vec<_> = words.into_iter().map(String::into_bytes).collect();
+        assert_eq!(connection.ask(&words).await, want);
+        // A minute and more, one child after the other.
+        assert!(asked.elapsed().as_secs() < 20, "took {:?}", asked.elapsed());
     }
     // An error says whatever was asked for.
     let text = error(ask(&mut connection, "JSON.GET hostile .日本\r\n\0").await);
