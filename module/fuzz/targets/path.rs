@@ -1,7 +1,10 @@
 //! Any text as a path: it is read or refused, and what it selects in a few
 //! documents is what it locates there, within the budget. From this directory:
 //!
-//!     RUSTC_BOOTSTRAP=1 cargo fuzz run path -- -dict=path.dict -max_len=512 -timeout=60
+//!     RUSTC_BOOTSTRAP=1 cargo fuzz run -s none path -- -dict=path.dict -max_len=512 -timeout=60
+//!
+//! Without a sanitizer, because the budget is a second's work without one, and
+//! nothing in a path is `unsafe`.
 #![no_main]
 
 use std::sync::LazyLock;
