@@ -60,10 +60,11 @@ class Server:
         while time.monotonic() < deadline and self.process.poll() is None:
             try:
                 self.socket = socket.socket(socket.AF_UNIX)
-                self.socket.settimeout(PATIENCE)
+                self.socket.settimeout(patience)
                 self.socket.connect(self.address)
                 self.buffer, self.at = b"", 0
                 if not isinstance(self.call("PING"), Error):
+                    self.socket.settimeout(PATIENCE)
                     return self
             except (OSError, Gone):
                 pass
