@@ -11,10 +11,12 @@ use pkv_json::document::{Document, text_len};
 use pkv_json::text;
 
 fuzz_target!(|bytes: &[u8]| {
-    let Ok(mut document) = Document::parse(bytes) else { return };
+    let Ok(mut document) = Document::load(bytes) else { return };
     let written = text::to_vec(&document.root);
+    let (_, bound) = text::parse_bounded(bytes).expect("it was read already");
+    assert!(written.len() <= bound);
     assert_eq!(text_len(&document.root), written.len());
-    let again = Document::parse(&written).expect("what is written can be read");
+    let again = Document::load(&written).expect("what is written can be read");
     assert_eq!(document.root, again.root);
     // 0 and -0, and 1 and 1.0, are the same value and not the same text.
     assert_eq!(text::to_vec(&again.root), written);

@@ -10,6 +10,7 @@
 use std::sync::LazyLock;
 
 use libfuzzer_sys::{Corpus, fuzz_target};
+use pkv_json::budget::Budget;
 use pkv_json::path::Path;
 use pkv_json::text;
 use pkv_json::value::Value;
@@ -47,7 +48,10 @@ fuzz_target!(|text: &str| -> Corpus {
 
 fn check(path: &Path, document: &Value) {
     // Remembering where takes more of the budget than looking.
-    let (Ok(values), Ok(locations)) = (path.select(document), path.locate(document)) else {
+    let (Ok(values), Ok(locations)) = (
+        path.select(document, &Budget::default()),
+        path.locate(document, &Budget::default()),
+    ) else {
         return;
     };
     assert_eq!(values.len(), locations.len());
