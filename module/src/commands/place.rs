@@ -64,7 +64,7 @@ impl Place {
         }
         let cannot = |why| Failure::err(format!("Path '{path}' matches nothing and {why}"));
         if !path.is_single() {
-            return Err(cannot("could mean several places: nothing can be created there"));
+            return Err(cannot("cannot be created: it could mean several places"));
         }
         let nothing = || cannot("cannot be created: what should hold it does not exist");
         let (parent, last) = path.split_last().ok_or_else(nothing)?;
