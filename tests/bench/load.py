@@ -1,0 +1,89 @@
+"""Load from the outside: wrk, redis-benchmark. One run is one sample."""
+
+import csv
+import json
+import os
+import subprocess
+
+import machine
+from gateway import Wrong
+from streams import Streams
+
+# One connection cannot be shared by two threads, and half of the cores are the servers'.
+THREADS = max(1, machine.CORES // 2)
+
+# Seconds beyond a run's own that wrk is waited for.
+GRACE = 60
+
+# Replies of a run may differ from the one that was looked at by this much of their length, on average.
+TOLERANCE = 0.005
+
+
+def run(gateway, workload, seconds, load):
+    """A sample of the gateway under this workload. The content is checked before and after."""
+    length = workload.check(gateway.ask(workload.request))
+    with Streams(gateway, workload.streams) as streams:
+        sample = measured(gateway, seconds, load, lambda: wrk(gateway, workload, seconds))
+        streams.check()
+    workload.check(gateway.ask(workload.request))
+    judge(sample, length, workload.connections)
+    sample["rate"] = sample["requests"] / sample["seconds"]
+    return sample
+
+
+def measured(gateway, seconds, load, drive):
+    """What `drive` returns, with the CPU seconds per million requests and the peak memory of each process."""
+    pids = gateway.pids
+    for pid in pids.values():
+        machine.forget_peak(pid)
+    end = load.watch()
+    before = {name: machine.cpu_seconds(pid) for name, pid in pids.items()}
+    client = sum(os.times()[2:4])
+    sample = drive()
+    spent = {name: machine.cpu_seconds(pid) - before[name] for name, pid in pids.items()}
+    spent["client"] = sum(os.times()[2:4]) - client
+    end()
+    millions = sample["requests"] / 1e6
+    sample["cpu"] = {name: time / millions for name, time in spent.items()} if millions else {}
+    sample["peak"] = {name: machine.memory(pid, "VmHWM") for name, pid in pids.items()}
+    return sample
+
+
+def judge(sample, length, connections):
+    """Each reply of a run has the length of the one that was looked at; some were on their way at the end."""
+    requests, got = sample["requests"], sample["bytes"]
+    if sample["errors"] or not requests:
+        raise Wrong(f"{sample['errors']} errors, {requests} replies")
+    least, most = requests * length * (1 - TOLERANCE), (requests * (1 + TOLERANCE) + connections) * length
+    if not least <= got <= most:
+        raise Wrong(f"replies of {got / requests:.0f} bytes on average instead of {length}")
+
+
+def wrk(gateway, workload, seconds):
+    request = workload.request
+    headers = "\n".join(f"{name}: {value}" for name, value in gateway.headers(request))
+    said = {"BENCH_METHOD": request.method, "BENCH_HEADERS": headers}
+    if request.body:
+        said["BENCH_BODY"] = request.body.decode()
+    threads = min(THREADS, workload.connections)
+    options = ["-t", str(threads), "-c", str(workload.connections), "-d", f"{seconds}s", "--timeout", "10s"]
+    script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "load.lua")
+    command = ["wrk", *options, "-s", script, gateway.url + request.path]
+    done = subprocess.run(command, env={**os.environ, **said}, capture_output=True, text=True, timeout=seconds + GRACE)
+    if done.returncode != 0:
+        raise Wrong(f"wrk: {done.stdout}{done.stderr}".strip())
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def redis_benchmark(gateway, port, requests, load):
+    """GETs of W1's key, 50 to a pipeline, straight to Redis. A request is one command here."""
+    command = ["redis-benchmark", "-p", str(port), "-P", "50", "-n", str(requests), "--csv", "GET", "bench:small"]
+
+    def drive():
+        done = subprocess.run(command, capture_output=True, text=True, timeout=GRACE * 5)
+        rows = list(csv.DictReader(done.stdout.splitlines()))
+        if done.returncode != 0 or not rows:
+            raise Wrong(f"redis-benchmark: {done.stdout}{done.stderr}".strip())
+        return {"requests": requests, "rate": float(rows[0]["rps"])}
+
+    return measured(gateway, 0, load, drive)

@@ -1,0 +1,100 @@
+"""What the bench promises of itself: no wrong reply counts, nor a figure from a busy machine."""
+
+import io
+import json
+import subprocess
+import sys
+import time
+import unittest
+import xml.etree.ElementTree
+from types import SimpleNamespace
+
+import chart
+import load
+import machine
+import table
+from gateway import Gateway, Reply, Wrong, read_reply
+from goals import Goal, goals
+from run import Run
+from workloads import HASH, WORKLOADS
+
+BY_NAME = {workload.name: workload for workload in WORKLOADS}
+
+
+def reply(result, status=200):
+    body = json.dumps(result).encode()
+    return Reply(status, {}, body, 100 + len(body))
+
+
+class Replies(unittest.TestCase):
+    def test_a_right_one_tells_its_length(self):
+        right = reply({"result": "0123456789abcdef"})
+        self.assertEqual(BY_NAME["W1"].check(right), right.length)
+
+    def test_a_wrong_one_is_refused_whatever_its_status(self):
+        for wrong in (reply({"result": None}), reply({"error": "ERR"}), reply([]), reply({"result": "x"}, 503)):
+            with self.assertRaises(Wrong):
+                BY_NAME["W1"].check(wrong)
+
+    def test_a_hash_has_no_order(self):
+        fields = [text for pair in reversed(HASH.items()) for text in pair]
+        BY_NAME["W9"].check(reply({"result": fields}))
+        with self.assertRaises(Wrong):
+            BY_NAME["W9"].check(reply({"result": fields[2:]}))
+
+    def test_lengths_include_heads_and_chunks(self):
+        plain = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
+        chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n"
+        for sent in (plain, chunked):
+            got = read_reply(io.BytesIO(sent))
+            self.assertEqual((got.status, got.body, got.length), (200, b"hello", len(sent)))
+
+    def test_a_run_with_errors_or_replies_of_another_length_does_not_count(self):
+        good = {"errors": 0, "requests": 1000, "bytes": 300_000}
+        load.judge(good, 300, 64)
+        for bad in ({"errors": 1}, {"requests": 0}, {"bytes": 280_000}, {"bytes": 330_000}):
+            with self.assertRaises(Wrong):
+                load.judge({**good, **bad}, 300, 64)
+
+
+class Verdicts(unittest.TestCase):
+    def test_a_goal_is_met_by_the_median(self):
+        self.assertTrue(Goal("", 0.65, False, (0.66, 0.60, 0.70)).is_met())
+        self.assertFalse(Goal("", 0.65, False, (0.64, 0.60, 0.70)).is_met())
+        self.assertFalse(Goal("", 2, True, (2.1, 1.9, 2.2)).is_met())
+        self.assertIsNone(Goal("", 2, True, None).is_met())
+
+    def test_what_others_use_is_noticed(self):
+        watched = machine.Load([])
+        end = watched.watch()
+        other = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+        time.sleep(1)
+        end()
+        other.kill()
+        other.wait()
+        # A core, as far as the machine has one to spare.
+        self.assertGreater(watched.share() * machine.CORES, 0.3)
+
+    def test_a_run_is_told_and_drawn(self):
+        run = a_run()
+        told = "\n".join(table.cells_table(run) + table.goals_table(goals(run), is_quiet=False))
+        self.assertNotIn("met", told.replace("measured", ""))
+        self.assertIn("no verdict", told)
+        xml.etree.ElementTree.fromstring(chart.draw(run))
+
+
+def a_run():
+    def server(name, pids):
+        return SimpleNamespace(gateway=Gateway(name, "", pids=pids), pid=1, redis_port=0)
+
+    run = Run(server("pkv", {"pkv": 1, "redis": 2}), server("bare", {"bare": 3}), [], 8, 3)
+    for cell in run.cells.values():
+        names = [*cell.gateway.pids, "client"]
+        times = {"p50": 1000, "p99": 2000, "p99.9": 3000}
+        sample = {"rate": 1e4, "cpu": dict.fromkeys(names, 10), "peak": dict.fromkeys(names, 1e6), **times}
+        cell.samples = [sample] * 3
+    return run
+
+
+if __name__ == "__main__":
+    unittest.main()
