@@ -1,5 +1,6 @@
 """What the bench promises of itself: no wrong reply counts, nor a figure from a busy machine."""
 
+import contextlib
 import io
 import json
 import subprocess
@@ -10,6 +11,7 @@ import xml.etree.ElementTree
 from types import SimpleNamespace
 
 import chart
+import instructions
 import load
 import machine
 import table
@@ -81,6 +83,12 @@ class Verdicts(unittest.TestCase):
         self.assertNotIn("met", told.replace("measured", ""))
         self.assertIn("no verdict", told)
         xml.etree.ElementTree.fromstring(chart.draw(run))
+
+    def test_more_instructions_than_committed_fail(self):
+        committed = {"build": instructions.build(), "instructions per request": {"W1": 1000}}
+        with contextlib.redirect_stdout(io.StringIO()):
+            self.assertTrue(instructions.compare(committed, {"W1": 1029}))
+            self.assertFalse(instructions.compare(committed, {"W1": 1031}))
 
 
 def a_run():
