@@ -1,0 +1,73 @@
+//! Parsing bodies and writing replies, by themselves: `cargo bench`. The requests are those of
+//! `tests/bench/workloads.py`.
+
+use divan::Bencher;
+use divan::counter::BytesCount;
+use pkv::command::body;
+use pkv::reply::{Encoding, write_item};
+use redis::Value;
+
+const GET: &str = r#"["GET","bench:small"]"#;
+
+fn main() {
+    divan::main();
+}
+
+#[divan::bench]
+fn parse_get(bencher: Bencher) {
+    bencher
+        .counter(BytesCount::of_str(GET))
+        .bench(|| body::parse_command(divan::black_box(GET.as_bytes())));
+}
+
+#[divan::bench]
+fn parse_pipeline_of_50(bencher: Bencher) {
+    let lines = format!("[{}]", [GET; 50].join(","));
+    bencher
+        .counter(BytesCount::of_str(&lines))
+        .bench(|| body::parse_pipeline(divan::black_box(lines.as_bytes())));
+}
+
+/// Escapes make it another path through the parser.
+#[divan::bench]
+fn parse_set_of_64_kib_with_escapes(bencher: Bencher) {
+    let line = format!(r#"["SET","bench:large","{}"]"#, r#"a \"quoted\" word"#.repeat(3856));
+    bencher
+        .counter(BytesCount::of_str(&line))
+        .bench(|| body::parse_command(divan::black_box(line.as_bytes())));
+}
+
+const ENCODINGS: [Encoding; 2] = [Encoding::Text, Encoding::Base64];
+
+#[divan::bench(args = ENCODINGS)]
+fn write_16_bytes(bencher: Bencher, encoding: Encoding) {
+    write(bencher, &bulk(16), encoding);
+}
+
+#[divan::bench(args = ENCODINGS)]
+fn write_64_kib(bencher: Bencher, encoding: Encoding) {
+    write(bencher, &bulk(64 << 10), encoding);
+}
+
+#[divan::bench(args = ENCODINGS)]
+fn write_hash_of_1000_fields(bencher: Bencher, encoding: Encoding) {
+    write(bencher, &Value::Array(vec![bulk(12); 2000]), encoding);
+}
+
+#[divan::bench(args = ENCODINGS)]
+fn write_100_000_items(bencher: Bencher, encoding: Encoding) {
+    write(bencher, &Value::Array(vec![bulk(8); 100_000]), encoding);
+}
+
+fn bulk(length: usize) -> Value {
+    Value::BulkString(b"0123456789abcdef".iter().copied().cycle().take(length).collect())
+}
+
+fn write(bencher: Bencher, reply: &Value, encoding: Encoding) {
+    let written = || {
+        let mut out = Vec::new();
+        write_item(&mut out, divan::black_box(reply), encoding);
+        out
+    };
+    bencher.counter(BytesCount::new(written().len())).bench(written);
+}
