@@ -33,6 +33,7 @@ mod walk;
 
 pub use error::PathError;
 pub use location::Location;
+pub use walk::position;
 
 use std::fmt;
 

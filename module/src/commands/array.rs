@@ -7,7 +7,7 @@ use super::{ROOT, integer, last_path, path};
 use crate::budget::Budget;
 use crate::document::check_depth;
 use crate::failure::Failure;
-use crate::path::{Location, Path};
+use crate::path::{Location, Path, position};
 use crate::reply::Reply;
 use crate::server::Call;
 use crate::text;
@@ -40,9 +40,7 @@ pub fn insert(call: &mut Call<'_>) -> Result<Reply, Failure> {
     let path = path(call.arguments()[1])?;
     let index = integer(call.arguments()[2])?;
     let values = Values::parse(&call.arguments()[3..])?;
-    add(call, &path, &values, c"json.arrinsert", |len| {
-        from_start(index, len).filter(|at| *at <= len)
-    })
+    add(call, &path, &values, c"json.arrinsert", |len| position(index, len).filter(|at| *at <= len))
 }
 
 /// Values that are to be added.
@@ -207,15 +205,7 @@ fn edit(
     changed(path, outcomes, ARRAY)
 }
 
-/// A position, counted from the end if negative; nothing if that is before the start.
-fn from_start(index: i64, len: usize) -> Option<usize> {
-    if index >= 0 {
-        return Some(usize::try_from(index).unwrap_or(usize::MAX));
-    }
-    len.checked_sub(usize::try_from(index.unsigned_abs()).ok()?)
-}
-
-/// The same, and the nearest position that there is instead of one that there is not.
+/// The position that an index means, and the nearest that there is instead of one that there is not.
 fn clamped(index: i64, len: usize) -> usize {
-    from_start(index, len).unwrap_or(0).min(len)
+    position(index, len).unwrap_or(0).min(len)
 }

@@ -130,15 +130,16 @@ pub(super) fn child<'v>(value: &'v Value, selector: &Selector) -> Option<(usize,
     match (selector, value.kind()) {
         (Selector::Name(name), Kind::Object(object)) => object.find(name.as_str()),
         (Selector::Index(index), Kind::Array(elements)) => {
-            let at = from_end(*index, elements.len())?;
+            let at = position(*index, elements.len())?;
             elements.get(at).map(|element| (at, element))
         }
         _ => None,
     }
 }
 
-/// The position that an index means; nothing before the first.
-fn from_end(index: i64, len: usize) -> Option<usize> {
+/// The position that an index means, which counts from the end if it is negative;
+/// nothing before the first.
+pub fn position(index: i64, len: usize) -> Option<usize> {
     match usize::try_from(index) {
         Ok(at) => Some(at),
         Err(_) => len.checked_sub(usize::try_from(index.unsigned_abs()).ok()?),
