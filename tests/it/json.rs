@@ -1,5 +1,6 @@
 //! The JSON module: in pkv's bundled Redis, and in servers that know nothing of pkv.
 
+mod answers;
 mod bundled;
 mod in_redis;
 mod persistence;

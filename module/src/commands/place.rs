@@ -77,7 +77,7 @@ impl Place {
                 }
                 Child::Element
             }
-            _ => return Err(cannot("cannot be created: what should hold it cannot")),
+            _ => return Err(cannot("cannot be created: what should hold it is of another type")),
         };
         Ok(Self::New(parent, child))
     }

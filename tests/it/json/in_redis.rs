@@ -5,7 +5,7 @@ use serde_json::json;
 use super::module;
 use crate::support::{RedisServer, Resp, Resp2Connection};
 
-async fn start(arguments: &[&str]) -> (RedisServer, Resp2Connection) {
+pub async fn start(arguments: &[&str]) -> (RedisServer, Resp2Connection) {
     let module = module();
     let redis =
         RedisServer::start(&[&["--loadmodule", module.to_str().unwrap()], arguments].concat())

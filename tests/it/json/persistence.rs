@@ -183,21 +183,6 @@ async fn copies_and_renamed_ones_are_the_same_and_their_own() {
     }
 }
 
-/// What is saved is loaded, whether it may be set today or not: nothing else could be loaded then.
-#[tokio::test]
-async fn numbers_that_are_written_longer_than_they_were_read_are_kept() {
-    let dir = tempfile::tempdir().unwrap();
-    let program = &programs()[0];
-    let mut server = Server::start(program, dir.path(), &[]).await;
-    let many = format!("[{}]", vec!["1e15"; 10_000].join(","));
-    server.tell(&["JSON.SET", "k", "$", &many]).await;
-    let text = server.ask(&["JSON.GET", "k"]).await;
-    server.tell(&["SAVE"]).await;
-    drop(server);
-    let mut server = Server::start(program, dir.path(), &[]).await;
-    assert_eq!(server.ask(&["JSON.GET", "k"]).await, text);
-}
-
 #[tokio::test]
 async fn a_replica_has_them() {
     for program in programs() {

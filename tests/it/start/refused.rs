@@ -63,6 +63,19 @@ async fn a_second_pkv_on_one_data_directory_refuses_and_names_the_first() {
     assert_eq!(first.redis_pids(), [redis]);
 }
 
+/// Redis names the file; pkv says what helps.
+#[tokio::test]
+async fn a_module_that_cannot_be_loaded_is_named_with_what_helps() {
+    let dir = TempDir::new().unwrap();
+    let file = dir.path().join("module.so");
+    fs::write(&file, "no library").unwrap();
+    let path = file.to_str().unwrap();
+    let end = ended(dir.path(), &[("PKV_JSON_MODULE", path)], Duration::from_secs(20)).await;
+    let reason = reason(&end);
+    assert!(reason.contains("PKV_JSON_MODULE") && reason.contains("`off`"), "{reason}");
+    assert!(reason.contains(path), "{reason}");
+}
+
 #[tokio::test]
 async fn a_port_that_is_taken_is_named() {
     let dir = TempDir::new().unwrap();
