@@ -22,7 +22,7 @@ pub const MATCH: usize = 5;
 const MEMBER: usize = 6;
 
 /// What a reply costs: it takes 32 bytes of memory, and more while its array
-/// grows, so that those of one command stay below 200 MB.
+/// grows, so that those of one command stay below 300 MB.
 const REPLY: usize = 32;
 
 /// A command that would take more steps than it may.

@@ -18,7 +18,7 @@ impl Value {
     /// its children, so that the allocation can be moved. Of a large object, it
     /// is the map's alone and not what the map holds.
     pub fn for_own_allocation(&mut self, visit: &mut impl FnMut(*mut *mut c_void)) {
-        // A ThinVec and a Box are pointers and nothing else (`assert`s above), and an
+        // A ThinVec and a Box are pointers and nothing else (the `assert` above), and an
         // empty ThinVec's points to what is nobody's.
         match &mut self.0 {
             Repr::String(value) => value.for_allocation(visit),
