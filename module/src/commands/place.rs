@@ -135,9 +135,11 @@ impl Place {
                 let value = how.made(value);
                 match child {
                     Child::Member(name) => parent.set_member(name.clone(), value),
-                    Child::Element => parent.elements_mut().into_iter().for_each(|elements| {
-                        elements.push(value.clone());
-                    }),
+                    Child::Element => {
+                        if let Some(elements) = parent.elements_mut() {
+                            elements.push(value);
+                        }
+                    }
                 }
             }
         }

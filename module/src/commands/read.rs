@@ -47,24 +47,23 @@ fn options<'a>(mut arguments: &[&'a [u8]]) -> Result<(Layout<'a>, Vec<Path>), Fa
     let mut layout = Layout::default();
     let mut paths = Vec::new();
     while let [word, rest @ ..] = arguments {
-        let place = match word.to_ascii_uppercase().as_slice() {
-            b"INDENT" => &mut layout.indent,
-            b"NEWLINE" => &mut layout.newline,
-            b"SPACE" => &mut layout.space,
+        let is = |name: &str| word.eq_ignore_ascii_case(name.as_bytes());
+        arguments = rest;
+        let place = if is("INDENT") {
+            &mut layout.indent
+        } else if is("NEWLINE") {
+            &mut layout.newline
+        } else if is("SPACE") {
+            &mut layout.space
+        } else if is("FORMAT") {
             // For RESP3, which has JSON's types; a client that asks for it wants no text.
-            b"FORMAT" => {
-                return Err(Failure::err("FORMAT is not supported: the reply is JSON text"));
-            }
-            // RedisJSON's, without an effect there too.
-            b"NOESCAPE" => {
-                arguments = rest;
-                continue;
-            }
-            _ => {
+            return Err(Failure::err("FORMAT is not supported: the reply is JSON text"));
+        } else {
+            // NOESCAPE is RedisJSON's, without an effect there too.
+            if !is("NOESCAPE") {
                 paths.push(path(word)?);
-                arguments = rest;
-                continue;
             }
+            continue;
         };
         let [value, rest @ ..] = rest else { return Err(Failure::Arity) };
         *place = value;

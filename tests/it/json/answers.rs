@@ -18,6 +18,8 @@ const ROWS: &[(&str, &str)] = &[
     ("JSON.GET d .none", "-ERR Path '.none' does not exist"),
     ("JSON.GET d INDENT > NEWLINE ; SPACE _ $.o", r#""[;>{;>>\"n\":_2,;>>\"a\":_[];>};]""#),
     ("JSON.GET d .o SPACE _", r#""{\"n\":_2,\"a\":_[]}""#),
+    ("JSON.GET d noescape .n", r#""1""#),
+    ("JSON.GET d INDENT", "-ERR wrong number of arguments for 'json.get' command"),
     ("JSON.GET d FORMAT STRING .n", "-ERR FORMAT is not supported"),
     ("JSON.GET none $", "null"),
     ("JSON.TYPE d $.*", r#"["integer","string","boolean","null","array","object"]"#),
