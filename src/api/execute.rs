@@ -6,7 +6,6 @@ use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
 use axum::http::{Method, Response};
-use redis::Value;
 
 use super::error::ApiError;
 use super::format::Format;
@@ -16,7 +15,7 @@ use crate::command::policy::{self, Policy};
 use crate::command::{Batch, Command, path};
 use crate::dialect::{Answer as Translation, Listener, Reply};
 use crate::engine::Engine;
-use crate::reply;
+use crate::reply::{Frame, Replies};
 use crate::tokens::Tenant;
 use crate::upstream::Pass;
 
@@ -120,7 +119,7 @@ pub async fn pipeline(State(context): State<Arc<Context>>, request: Request) -> 
     })
     .await;
     let replies = match batch.commands.is_empty() {
-        true => Vec::new(),
+        true => Replies::default(),
         false => {
             context.upstreams.execute(&asked.tenant, &batch, own_connection, &mut pass).await?
         }
@@ -128,12 +127,12 @@ pub async fn pipeline(State(context): State<Arc<Context>>, request: Request) -> 
     // Throwing 100 000 commands away takes its time as well.
     let answer = labour::run(pass.weight(), move || {
         let mut sent = batch.commands.as_slice();
-        let mut replies = replies.into_iter();
-        let replies = answers.into_iter().map(|answer| match answer {
+        let mut frames = replies.iter();
+        let answers = answers.into_iter().map(|answer| match answer {
             Err(text) => Reply::Error(text),
-            Ok(translation) => translation.next(&mut sent, &mut replies),
+            Ok(translation) => translation.next(&mut sent, &mut frames),
         });
-        format.several(replies, context.max_response, pass)
+        format.several(answers, replies.weight(), context.max_response, pass)
     });
     Ok(answer.await)
 }
@@ -166,20 +165,19 @@ pub async fn transaction(State(context): State<Arc<Context>>, request: Request) 
         Ok(())
     })
     .await?;
-    let mut replies =
+    let replies =
         context.upstreams.execute(&asked.tenant, &batch, own_connection, &mut pass).await?;
     // MULTI's reply, one `QUEUED` or error per command, EXEC's reply.
-    let exec = replies.pop().unwrap_or(Value::Nil);
-    let Value::Array(results) = exec else {
-        let reason = why_discarded(&batch.commands, &translations, replies, exec);
+    let Some(results) = replies.iter().last().and_then(Frame::items) else {
+        let reason = why_discarded(&batch.commands, &translations, &replies);
         return Err(ApiError::Refused(reason));
     };
     let format = Format::json(&asked.parts.headers);
-    let answer = labour::run(pass.weight(), move || {
+    let answer = labour::run(pass.weight(), || {
         let mut sent = batch.commands.as_slice();
-        let mut results = results.into_iter();
-        let replies = translations.iter().map(|one| one.next(&mut sent, &mut results));
-        format.several(replies, context.max_response, pass)
+        let mut results = results;
+        let answers = translations.iter().map(|one| one.next(&mut sent, &mut results));
+        format.several(answers, replies.weight(), context.max_response, pass)
     });
     Ok(answer.await)
 }
@@ -188,23 +186,16 @@ pub async fn transaction(State(context): State<Arc<Context>>, request: Request) 
 fn why_discarded(
     mut sent: &[Command],
     translations: &[Translation<'_>],
-    mut replies: Vec<Value>,
-    exec: Value,
+    replies: &Replies,
 ) -> String {
-    let mut queued = replies.split_off(replies.len().min(1)).into_iter();
-    let first = translations.iter().find_map(|translation| {
-        match translation.next_queued(&mut sent, &mut queued) {
-            Some(Reply::Error(text)) => Some(text),
-            _ => None,
-        }
-    });
-    let multi = || {
-        replies.iter().chain([&exec]).find_map(|reply| match reply {
-            Value::ServerError(error) => Some(reply::error_text(error).into_owned()),
-            _ => None,
-        })
-    };
-    first.or_else(multi).unwrap_or_else(|| "ERR transaction discarded".into())
+    let mut queued = replies.iter().skip(1).take(replies.len().saturating_sub(2));
+    let refused = |one: &Translation<'_>| one.next_queued(&mut sent, &mut queued);
+    let multi_or_exec = || replies.iter().find_map(|reply| Some(reply.error()?.into_owned()));
+    translations
+        .iter()
+        .find_map(refused)
+        .or_else(multi_or_exec)
+        .unwrap_or_else(|| "ERR transaction discarded".into())
 }
 
 /// Authenticates, then reads the body if there is room for it: who may not ask need not be listened to.
@@ -241,33 +232,29 @@ async fn run_one(
     mut pass: Pass,
 ) -> Answer {
     hold(&mut pass, [&command].into_iter())?;
-    let reply = reply_to(context, asked, command, &mut pass).await?;
-    let weight = pass.weight();
-    let write = || format.one(&reply, context.max_response, pass);
-    Ok(labour::run(weight, write).await)
-}
-
-async fn reply_to(
-    context: &Context,
-    asked: &Asked,
-    command: Command,
-    pass: &mut Pass,
-) -> Result<Reply, ApiError> {
+    let refusal = |text, pass| Ok(format.one(&Reply::Error(text), context.max_response, pass));
     let own_connection = match policy::of(&command, asked.own_user(context)) {
-        Policy::Refuse(text) => return Ok(Reply::Error(text)),
+        Policy::Refuse(text) => return refusal(text, pass),
         policy => policy == Policy::Lease,
     };
     let forbidden = readonly::forbidden(context, &asked.tenant, [&command].into_iter()).await?;
     if let Some(text) = forbidden.into_iter().flatten().next() {
-        return Ok(Reply::Error(text));
+        return refusal(text, pass);
     }
     let engine = context.upstreams.engine(&asked.tenant).await?;
     let mut batch = Batch { commands: Vec::with_capacity(1), atomic: false };
     let listener = asked.listener(context, &engine).await?;
     let translation = context.dialect.translate(command, listener, &mut batch.commands);
     let replies = match batch.commands.is_empty() {
-        true => Vec::new(),
-        false => context.upstreams.execute(&asked.tenant, &batch, own_connection, pass).await?,
+        true => Replies::default(),
+        false => {
+            context.upstreams.execute(&asked.tenant, &batch, own_connection, &mut pass).await?
+        }
     };
-    Ok(translation.next(&mut batch.commands.as_slice(), &mut replies.into_iter()))
+    let weight = pass.weight();
+    let write = || {
+        let reply = translation.next(&mut batch.commands.as_slice(), &mut replies.iter());
+        format.one(&reply, context.max_response, pass)
+    };
+    Ok(labour::run(weight, write).await)
 }

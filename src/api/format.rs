@@ -11,8 +11,11 @@ use axum::http::{HeaderMap, Response};
 use super::delivery;
 use super::error::{self, ApiError};
 use crate::dialect::Reply;
-use crate::reply::{self, Bounded, Encoding, Output, TooLarge};
+use crate::reply::{self, Bounded, Encoding, Frame, Output, TooLarge};
 use crate::upstream::Pass;
+
+/// What stands around a reply, in bytes: `{"result":""}`.
+const AROUND: usize = 32;
 
 /// The form of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,37 +55,39 @@ impl Format {
 
     /// The answer to a single command: 400 if it is an error, or longer than `limit` bytes.
     /// The answer keeps the request's pass.
-    pub fn one(self, reply: &Reply, limit: Option<usize>, pass: Pass) -> Response<Body> {
-        let mut out = Bounded::new(limit);
+    pub fn one(self, reply: &Reply<'_>, limit: Option<usize>, pass: Pass) -> Response<Body> {
+        let sent = if let Reply::Sent(frame) = reply { frame.bytes().len() } else { 0 };
+        let mut out = Bounded::new(limit, self.likely(sent));
         self.write(&mut out, reply);
         match (out.finish(), reply) {
-            (Ok(body), Reply::Value(_)) => self.response(body, pass),
+            (Ok(body), Reply::Sent(_) | Reply::Made(_)) => self.response(body, pass),
             (Ok(body), Reply::Error(_)) => error::command_failed(self.response(body, pass)),
             (Err(too_large), _) => self.too_large(too_large, pass),
         }
     }
 
     /// The answer to several commands: a JSON array, or one RESP2 reply behind the other. 400 if it is
-    /// longer than `limit` bytes.
-    pub fn several(
+    /// longer than `limit` bytes. Redis has sent `sent` bytes for it.
+    pub fn several<'r>(
         self,
-        replies: impl Iterator<Item = Reply>,
+        replies: impl Iterator<Item = Reply<'r>>,
+        sent: usize,
         limit: Option<usize>,
         pass: Pass,
     ) -> Response<Body> {
-        let mut out = Bounded::new(limit);
+        let mut out = Bounded::new(limit, self.likely(sent));
         let [open, between, close]: [&[u8]; 3] = match self {
             Self::Json(_) => [b"[", b",", b"]"],
             Self::Resp2 => [b"", b"", b""],
         };
-        out.add(open);
+        out.add([open]);
         for (index, reply) in replies.enumerate() {
             if index > 0 {
-                out.add(between);
+                out.add([between]);
             }
             self.write(&mut out, &reply);
         }
-        out.add(close);
+        out.add([close]);
         match out.finish() {
             Ok(body) => self.response(body, pass),
             Err(too_large) => self.too_large(too_large, pass),
@@ -93,13 +98,23 @@ impl Format {
         self.one(&Reply::Error(error::size_exceeded(limit, actual as u64)), None, pass)
     }
 
-    fn write(self, out: &mut Bounded, reply: &Reply) {
+    fn write(self, out: &mut Bounded, reply: &Reply<'_>) {
         match (self, reply) {
-            (Self::Json(encoding), Reply::Value(value)) => reply::write_item(out, value, encoding),
+            (Self::Json(encoding), Reply::Sent(frame)) => reply::write_item(out, *frame, encoding),
+            (Self::Json(encoding), Reply::Made(value)) => {
+                reply::write_item(out, Frame::of(&reply::to_resp2(value)), encoding);
+            }
             (Self::Json(_), Reply::Error(text)) => reply::write_error(out, text),
-            (Self::Resp2, Reply::Value(value)) => reply::write_resp2(out, value),
+            (Self::Resp2, Reply::Sent(frame)) => out.add([frame.bytes()]),
+            (Self::Resp2, Reply::Made(value)) => out.add([&reply::to_resp2(value)]),
             (Self::Resp2, Reply::Error(text)) => reply::write_resp2_error(out, text),
         }
+    }
+
+    /// How many bytes the answer has to replies of so many, roughly: what RESP2 has around a text is what
+    /// JSON has.
+    fn likely(self, sent: usize) -> usize {
+        AROUND + if self == Self::Json(Encoding::Base64) { sent / 3 * 4 } else { sent }
     }
 
     fn response(self, body: Vec<u8>, pass: Pass) -> Response<Body> {

@@ -162,7 +162,7 @@ async fn persistence(context: &Context) -> Option<serde_json::Value> {
     let command = Command::new(vec![b"INFO".to_vec(), b"persistence".to_vec()])?;
     let batch = Batch { commands: vec![command], atomic: false };
     let anybody = Tenant { target: 0, access: Access::ReadOnly };
-    let reply = context.upstreams.ask(&anybody, &batch).await.ok()?.into_iter().next()?;
+    let reply = context.upstreams.ask(&anybody, &batch).await.ok()?.values().into_iter().next()?;
     let info = match reply {
         Value::BulkString(info) => String::from_utf8_lossy(&info).into_owned(),
         Value::ServerError(error) if error.code() == "LOADING" => return None,

@@ -62,7 +62,7 @@ use redis::Value;
 
 use crate::command::Command;
 use crate::engine::Engine;
-use crate::reply;
+use crate::reply::{self, Frame, Token};
 use crate::rest_token::Key;
 
 /// The rules, with what they remember.
@@ -141,9 +141,11 @@ pub struct Answer<'a> {
 
 /// A reply, or the text of an error, in Upstash's words.
 #[derive(Debug)]
-pub enum Reply {
-    /// Anything but an error.
-    Value(Value),
+pub enum Reply<'a> {
+    /// What Redis sent; no error.
+    Sent(Frame<'a>),
+    /// What was made of it, or in its place; no error.
+    Made(Value),
     /// An error's text.
     Error(String),
 }
@@ -265,69 +267,82 @@ impl Dialect {
 impl Answer<'_> {
     /// What Upstash would answer. Takes what belongs to this command from `sent`, the commands of
     /// the batch, and from the replies to them.
-    pub fn next(&self, sent: &mut &[Command], replies: &mut impl Iterator<Item = Value>) -> Reply {
+    pub fn next<'r>(
+        &self,
+        sent: &mut &[Command],
+        replies: &mut impl Iterator<Item = Frame<'r>>,
+    ) -> Reply<'r> {
         let (mine, rest) = sent.split_at(self.count.min(sent.len()));
         *sent = rest;
-        let mut replies = replies.take(self.count);
-        let value = match (&self.meaning, replies.next()) {
-            (Meaning::Constant(value), _) => value.clone(),
-            (Meaning::Error(text), _) => return Reply::Error(text.clone()),
-            (Meaning::Joined(join), Some(first)) => match replies.next() {
-                Some(second) => join(first, second),
+        match &self.meaning {
+            Meaning::Constant(value) => return Reply::Made(value.clone()),
+            Meaning::Error(text) => return Reply::Error(text.clone()),
+            _ => {}
+        }
+        let Some(first) = replies.next() else { return no_answer() };
+        let made = match (&self.meaning, first.error()) {
+            (Meaning::Joined(join), _) => match replies.next() {
+                Some(second) => join(first.value(), second.value()),
                 None => return no_answer(),
             },
-            (Meaning::Forgiven { error: begin, value }, Some(Value::ServerError(error)))
-                if reply::error_text(&error).starts_with(begin) =>
+            (Meaning::Forgiven { error: begin, value }, Some(error))
+                if error.starts_with(begin) =>
             {
                 value.clone()
             }
-            (_, Some(Value::ServerError(error))) => Value::ServerError(error),
-            (Meaning::Mapped(map), Some(value)) => map(value),
-            (Meaning::Slice { skip, take }, Some(Value::Array(items))) => {
-                Value::Array(items.into_iter().skip(*skip).take(*take).collect())
-            }
-            (Meaning::Digest(digest), Some(Value::BulkString(_))) => {
-                Value::BulkString(digest.clone().into_bytes())
-            }
-            (Meaning::Granted(grant), Some(user)) => match grant.answer(&user) {
+            (_, Some(error)) => return self.in_upstash_words(mine, error.into_owned()),
+            (Meaning::Mapped(map), None) => map(first.value()),
+            (Meaning::Slice { skip, take }, None) => match first.value() {
+                Value::Array(items) => {
+                    Value::Array(items.into_iter().skip(*skip).take(*take).collect())
+                }
+                other => other,
+            },
+            (Meaning::Digest(digest), None) => match first.token() {
+                Token::Bulk(_) => Value::BulkString(digest.clone().into_bytes()),
+                _ => return Reply::Sent(first),
+            },
+            (Meaning::Granted(grant), None) => match grant.answer(&first.value()) {
                 Ok(token) => token,
                 Err(text) => return Reply::Error(text),
             },
-            (_, Some(value)) => value,
-            (_, None) => return no_answer(),
+            (_, None) => return Reply::Sent(first),
         };
-        self.in_upstash_words(mine, value)
+        match made {
+            Value::ServerError(error) => {
+                self.in_upstash_words(mine, reply::error_text(&error).into_owned())
+            }
+            made => Reply::Made(made),
+        }
     }
 
-    /// As [`Answer::next`], for replies that say whether a command was queued. `None` if there was
-    /// none.
-    pub fn next_queued(
+    /// For replies that say whether a command was queued: why it was not, if so. Takes what
+    /// [`Answer::next`] takes.
+    pub fn next_queued<'r>(
         &self,
         sent: &mut &[Command],
-        replies: &mut impl Iterator<Item = Value>,
-    ) -> Option<Reply> {
+        replies: &mut impl Iterator<Item = Frame<'r>>,
+    ) -> Option<String> {
         let (mine, rest) = sent.split_at(self.count.min(sent.len()));
         *sent = rest;
         let mut refusal = None;
         for (command, reply) in mine.iter().zip(replies.take(self.count)) {
-            if refusal.is_none() && matches!(reply, Value::ServerError(_)) {
-                refusal = Some(self.in_upstash_words(std::slice::from_ref(command), reply));
-            }
+            let Some(error) = reply.error().filter(|_| refusal.is_none()) else { continue };
+            refusal = Some(self.words_for(std::slice::from_ref(command), error.into_owned()));
         }
         refusal
     }
 
-    fn in_upstash_words(&self, sent: &[Command], value: Value) -> Reply {
-        match (value, sent) {
-            (Value::ServerError(error), [first, ..]) => {
-                let text = reading_twin::translate(reply::error_text(&error).into_owned());
-                let text = if self.is_bundled { error_words::of_the_bundled(text) } else { text };
-                let text = unknown_command::translate(first, &self.meaning, self.engine, text);
-                Reply::Error(error_words::translate(text))
-            }
-            (Value::ServerError(error), []) => Reply::Error(reply::error_text(&error).into_owned()),
-            (value, _) => Reply::Value(value),
-        }
+    fn in_upstash_words<'r>(&self, sent: &[Command], text: String) -> Reply<'r> {
+        Reply::Error(self.words_for(sent, text))
+    }
+
+    fn words_for(&self, sent: &[Command], text: String) -> String {
+        let Some(first) = sent.first() else { return text };
+        let text = reading_twin::translate(text);
+        let text = if self.is_bundled { error_words::of_the_bundled(text) } else { text };
+        let text = unknown_command::translate(first, &self.meaning, self.engine, text);
+        error_words::translate(text)
     }
 }
 
@@ -341,7 +356,7 @@ fn administration(command: Command, listener: Listener<'_>) -> Translation {
 }
 
 /// One reply per command is the upstream's promise.
-fn no_answer() -> Reply {
+fn no_answer<'r>() -> Reply<'r> {
     Reply::Error("ERR no answer from Redis".into())
 }
 

@@ -1,19 +1,20 @@
 //! Where the bytes of an answer go.
 
-use std::io;
-
-/// Takes the bytes of an answer. It is a writer that never fails: there is no I/O behind it.
-pub trait Output: io::Write {
-    /// Adds these bytes.
-    fn add(&mut self, bytes: &[u8]) {
-        let _ = self.write_all(bytes);
-    }
+/// Takes the bytes of an answer.
+pub trait Output {
+    /// Adds these bytes, one part behind the other.
+    fn add<const N: usize>(&mut self, parts: [&[u8]; N]);
 
     /// Adds `length` bytes, which `fill` writes if they are wanted.
     fn add_with(&mut self, length: usize, fill: impl FnOnce(&mut [u8]));
 }
 
 impl Output for Vec<u8> {
+    fn add<const N: usize>(&mut self, parts: [&[u8]; N]) {
+        self.reserve(parts.iter().map(|part| part.len()).sum());
+        parts.iter().for_each(|part| self.extend_from_slice(part));
+    }
+
     fn add_with(&mut self, length: usize, fill: impl FnOnce(&mut [u8])) {
         let start = self.len();
         self.resize(start + length, 0);
@@ -40,9 +41,10 @@ pub struct TooLarge {
 }
 
 impl Bounded {
-    /// `None`: whatever fits the memory.
-    pub fn new(limit: Option<usize>) -> Self {
-        Self { kept: Vec::new(), length: 0, limit: limit.unwrap_or(usize::MAX) }
+    /// `None`: whatever fits the memory. `likely` is how many bytes will be written, roughly.
+    pub fn new(limit: Option<usize>, likely: usize) -> Self {
+        let limit = limit.unwrap_or(usize::MAX);
+        Self { kept: Vec::with_capacity(likely.min(limit)), length: 0, limit }
     }
 
     /// What was written.
@@ -64,20 +66,13 @@ impl Bounded {
     }
 }
 
-impl io::Write for Bounded {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.has_room(bytes.len()) {
-            self.kept.extend_from_slice(bytes);
-        }
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 impl Output for Bounded {
+    fn add<const N: usize>(&mut self, parts: [&[u8]; N]) {
+        if self.has_room(parts.iter().map(|part| part.len()).sum()) {
+            self.kept.add(parts);
+        }
+    }
+
     fn add_with(&mut self, length: usize, fill: impl FnOnce(&mut [u8])) {
         if self.has_room(length) {
             self.kept.add_with(length, fill);
@@ -90,11 +85,11 @@ mod tests {
     use super::*;
 
     fn written(limit: Option<usize>) -> Bounded {
-        let mut out = Bounded::new(limit);
-        out.add(b"abc");
+        let mut out = Bounded::new(limit, 2);
+        out.add([b"ab", b"c"]);
         out.add_with(2, |room| room.copy_from_slice(b"de"));
-        out.add(b"");
-        out.add(b"f");
+        out.add([b""]);
+        out.add([b"f"]);
         out
     }
 

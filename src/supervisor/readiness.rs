@@ -79,7 +79,7 @@ impl Probe {
     pub async fn call(&self, words: &[&str]) -> Option<Value> {
         let words = words.iter().map(|word| word.as_bytes().to_vec()).collect();
         let batch = Batch { commands: vec![Command::new(words)?], atomic: false };
-        self.0.send(&batch, ANSWER).await.ok()?.into_iter().next()
+        self.0.send(&batch, ANSWER).await.ok()?.values().into_iter().next()
     }
 }
 

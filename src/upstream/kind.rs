@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use redis::{Cmd, Value};
+use redis::Value;
 
 use super::Link;
 use crate::command::Command;
@@ -33,14 +33,13 @@ impl Link {
     /// What the server's own command table says of each command, in their order; `None` if it does
     /// not answer.
     pub async fn kinds(&self, commands: &[Command], timeout: Duration) -> Option<Vec<Kind>> {
-        let mut info = Cmd::new();
-        info.arg("COMMAND").arg("INFO");
+        let mut info: Vec<&[u8]> = vec![b"COMMAND", b"INFO"];
         let names: Vec<_> = commands.iter().map(names).collect();
         let mut asked: BTreeMap<&[u8], usize> = BTreeMap::new();
         for name in names.iter().flatten() {
             let next = asked.len();
             asked.entry(name).or_insert_with(|| {
-                info.arg(name.as_slice());
+                info.push(name);
                 next
             });
         }

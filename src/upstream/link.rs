@@ -5,17 +5,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Cmd, Pipeline, ProtocolVersion, RedisConnectionInfo, Value};
+use redis::Value;
 use tokio::sync::{Semaphore, SemaphorePermit};
-use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout_at};
 
-use super::{Fault, wire};
+use super::connection::{Answer, Connection};
+use super::{Fault, encode, wire};
 use crate::command::{Batch, Command};
 use crate::config::ConnectionString;
 use crate::engine::Engine;
-use crate::reply;
+use crate::reply::{self, Frame, Replies};
 use crate::rest_token::Login;
 
 /// Longest wait for a connection to be made, the greeting (AUTH, SELECT) included.
@@ -31,14 +30,18 @@ const TURNS: usize = 16;
 /// 5000 requests a second on each connection.
 const MOST_TURNS: usize = 256;
 
-/// A connection; clones share it.
+/// A connection; clones share it, and the last one closes it.
 #[derive(Debug, Clone)]
-pub struct Link {
-    connection: MultiplexedConnection,
-    driver: Arc<Driver>,
-    takes_transactions: Arc<AtomicBool>,
-    logged_in_at: Arc<Mutex<Instant>>,
-    login_turn: Arc<tokio::sync::Mutex<()>>,
+pub struct Link(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    connection: Connection,
+    /// Closed once nothing more may be sent.
+    turns: Arc<Semaphore>,
+    takes_transactions: AtomicBool,
+    logged_in_at: Mutex<Instant>,
+    login_turn: tokio::sync::Mutex<()>,
 }
 
 /// Why there is no connection.
@@ -52,36 +55,30 @@ pub enum Unopened {
     Failed(String),
 }
 
-/// The task that reads and writes the connection; it ends with the last clone of its link.
-#[derive(Debug)]
-struct Driver {
-    /// Closed once nothing more may be sent.
-    turns: Arc<Semaphore>,
-    task: AbortHandle,
-}
-
-impl Drop for Driver {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
+/// Whom a connection is for.
+#[derive(Clone, Copy)]
+struct User<'a> {
+    /// Servers before Redis 6 know passwords only.
+    name: Option<&'a str>,
+    password: &'a str,
 }
 
 impl Link {
     /// Connects and greets. The error says why not, without secrets.
     pub async fn open(target: &ConnectionString) -> Result<Self, String> {
-        in_time(target, Self::connect(target, target.info().redis_settings())).await?
+        let settings = target.info().redis_settings();
+        let user = settings.password().map(|password| User { name: settings.username(), password });
+        in_time(target, Self::connect(target, user, settings.db())).await?
     }
 
     /// Connects as another user than `target` names, to the same database.
     pub async fn open_as(target: &ConnectionString, login: &Login) -> Result<Self, Unopened> {
         let opening = async {
-            // Not left to the `redis` crate, which calls every fault here one of the password.
-            let nobody = RedisConnectionInfo::default().set_protocol(ProtocolVersion::RESP2);
-            let link = Self::connect(target, &nobody).await.map_err(Unopened::Failed)?;
+            let link = Self::connect(target, None, 0).await.map_err(Unopened::Failed)?;
             link.log_in(login).await?;
             let db = target.info().redis_settings().db();
             if db != 0 {
-                link.ask(redis::cmd("SELECT").arg(db)).await?;
+                link.must(&["SELECT", &db.to_string()]).await?;
             }
             Ok(link)
         };
@@ -90,57 +87,87 @@ impl Link {
 
     async fn connect(
         target: &ConnectionString,
-        settings: &RedisConnectionInfo,
+        user: Option<User<'_>>,
+        db: i64,
     ) -> Result<Self, String> {
-        let info = target.info();
-        let wire = wire::connect(info.addr())
+        let wire = wire::connect(target.info().addr())
             .await
             .map_err(|error| format!("cannot connect to {target:?}: {error}"))?;
-        // The time limit is ours (`send`), per batch.
-        let config = AsyncConnectionConfig::new().set_response_timeout(None);
-        let (connection, driver) = MultiplexedConnection::new_with_config(settings, wire, config)
-            .await
-            .map_err(|error| format!("{target:?} refused the connection: {error}"))?;
         let turns = Arc::new(Semaphore::new(TURNS));
-        let task = tokio::spawn({
-            let turns = turns.clone();
-            async move {
-                let mut driver = Box::pin(driver);
-                driver.as_mut().await;
-                // Before it is dropped, and with it what is under way: whoever waits for a turn then
-                // would get one on a connection that is gone.
-                turns.close();
+        let closing = turns.clone();
+        let link = Self(Arc::new(Shared {
+            // Closed before anybody learns of a loss: whoever waits for a turn then would get one on
+            // a connection that is gone.
+            connection: Connection::start(wire, move || closing.close()),
+            turns,
+            takes_transactions: AtomicBool::default(),
+            logged_in_at: Mutex::new(Instant::now()),
+            login_turn: tokio::sync::Mutex::default(),
+        }));
+        let refused = |why| format!("{target:?} refused the connection: {why}");
+        match link.greet(user, db).await {
+            Err(why) if why.contains("wrong number of arguments for 'auth'") => {
+                let user = user.map(|user| User { name: None, ..user });
+                link.greet(user, db).await.map_err(refused)?;
             }
-        });
-        let driver = Arc::new(Driver { turns, task: task.abort_handle() });
-        let logged_in_at = Arc::new(Mutex::new(Instant::now()));
-        let (takes_transactions, login_turn) = (Arc::default(), Arc::default());
-        Ok(Self { connection, driver, takes_transactions, logged_in_at, login_turn })
+            greeted => greeted.map_err(refused)?,
+        }
+        Ok(link)
+    }
+
+    /// Says what every connection begins with, in one piece. The error is the server's, if it says one.
+    async fn greet(&self, user: Option<User<'_>>, db: i64) -> Result<(), String> {
+        let db = db.to_string();
+        let version = env!("CARGO_PKG_VERSION");
+        let mut greeting: Vec<Vec<&str>> = Vec::new();
+        if let Some(User { name, password }) = user {
+            greeting.push(["AUTH"].into_iter().chain(name).chain([password]).collect());
+        }
+        if db != "0" {
+            greeting.push(vec!["SELECT", &db]);
+        }
+        let needed = greeting.len();
+        // What CLIENT LIST shows; servers before Redis 7.2 refuse it.
+        greeting.push(vec!["CLIENT", "SETINFO", "LIB-NAME", "pkv"]);
+        greeting.push(vec!["CLIENT", "SETINFO", "LIB-VER", version]);
+        let answers: Result<Vec<_>, _> = greeting.iter().map(|words| self.ask(words)).collect();
+        let mut said = None;
+        for (at, answer) in answers.map_err(|fault| gone(&fault))?.into_iter().enumerate() {
+            let Ok(answer) = answer.replies().await else {
+                // A server that has no place for this one says so before it hangs up.
+                return Err(said.unwrap_or_else(|| gone(&Fault::Lost)));
+            };
+            if let Some(error) = Frame::of(&answer).error() {
+                if at < needed {
+                    return Err(error.into_owned());
+                }
+                said.get_or_insert(error.into_owned());
+            }
+        }
+        Ok(())
     }
 
     /// Says to the server who this is: again on a connection that is in use, to learn whether the
     /// password still holds. A server lets connections live on when it does not.
     pub async fn log_in(&self, login: &Login) -> Result<(), Unopened> {
-        let mut auth = redis::cmd("AUTH");
-        auth.arg(&login.user).arg(login.password.reveal());
-        self.ask(&auth).await?;
-        *self.logged_in_at.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        self.must(&["AUTH", &login.user, login.password.reveal()]).await?;
+        *self.0.logged_in_at.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
         Ok(())
     }
 
     /// Whether the last login that succeeded is as old as that.
     pub fn is_due(&self, age: Duration) -> bool {
-        self.logged_in_at.lock().unwrap_or_else(PoisonError::into_inner).elapsed() >= age
+        self.0.logged_in_at.lock().unwrap_or_else(PoisonError::into_inner).elapsed() >= age
     }
 
     /// Held by the one caller who logs in again; the others wait for what comes of it.
     pub async fn login_turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
-        self.login_turn.lock().await
+        self.0.login_turn.lock().await
     }
 
     /// Sends a command that is answered with OK.
-    async fn ask(&self, command: &Cmd) -> Result<(), Unopened> {
-        match self.connection.clone().send_packed_command(command).await {
+    async fn must(&self, words: &[&str]) -> Result<(), Unopened> {
+        match self.call(words).await {
             Ok(Value::Okay) => Ok(()),
             Ok(Value::ServerError(error)) if error.code() == "WRONGPASS" => Err(Unopened::Denied),
             Ok(Value::ServerError(error)) if error.code() == "NOPERM" => {
@@ -150,35 +177,35 @@ impl Link {
                 Err(Unopened::Failed(reply::error_text(&error).into_owned()))
             }
             Ok(_) => Err(Unopened::Failed("an answer to a login that is none".into())),
-            Err(error) => Err(Unopened::Failed(error.to_string())),
+            Err(fault) => Err(Unopened::Failed(gone(&fault))),
         }
     }
 
     /// Lets so many pieces be under way at the same time, within bounds. To be called once.
     pub fn widen(&self, turns: usize) {
-        self.driver.turns.add_permits(turns.clamp(TURNS, MOST_TURNS) - TURNS);
+        self.0.turns.add_permits(turns.clamp(TURNS, MOST_TURNS) - TURNS);
     }
 
     /// Whether the connection is known to be gone, or retired.
     pub fn is_closed(&self) -> bool {
-        self.driver.turns.is_closed()
+        self.0.turns.is_closed()
     }
 
     /// Sends nothing more. What is under way may still be answered; those who wait for their turn learn
     /// that it will not come.
     pub fn retire(&self) {
-        self.driver.turns.close();
+        self.0.turns.close();
     }
 
     /// Waits for a turn to send something; it lasts until all replies have come.
     pub async fn turn(&self, deadline: Instant) -> Result<SemaphorePermit<'_>, Fault> {
-        let turn = timeout_at(deadline, self.driver.turns.acquire()).await;
+        let turn = timeout_at(deadline, self.0.turns.acquire()).await;
         turn.map_err(|_| Fault::Busy)?.map_err(|_| Fault::NotSent)
     }
 
     /// Sends the batch in one piece, whoever else waits, and waits for all of its replies, `timeout` at
     /// the longest.
-    pub async fn send(&self, batch: &Batch, timeout: Duration) -> Result<Vec<Value>, Fault> {
+    pub async fn send(&self, batch: &Batch, timeout: Duration) -> Result<Replies, Fault> {
         if self.is_closed() {
             return Err(Fault::NotSent);
         }
@@ -191,69 +218,73 @@ impl Link {
         commands: &[Command],
         atomic: bool,
         deadline: Instant,
-    ) -> Result<Vec<Value>, Fault> {
-        let mut connection = self.connection.clone();
-        let replies = async {
-            match commands {
-                [command] if !atomic => {
-                    connection.send_packed_command(&packed(command)).await.map(|reply| vec![reply])
-                }
-                _ => {
-                    let pipeline = packed_pipeline(commands, atomic);
-                    connection.send_packed_commands(&pipeline, 0, pipeline.len()).await
-                }
-            }
-        };
-        match timeout_at(deadline, replies).await {
-            Ok(Ok(replies)) => Ok(replies),
-            // The client cannot tell what was still queued from what was under way.
-            Ok(Err(_)) => Err(Fault::Lost),
-            Err(_) => Err(Fault::Timeout),
-        }
+    ) -> Result<Replies, Fault> {
+        let size = encode::size(commands, atomic);
+        let count = commands.len() + if atomic { 2 } else { 0 };
+        let write = |out: &mut Vec<u8>| encode::write(out, commands, atomic);
+        let answer = self.0.connection.ask(size, count, write)?;
+        let piece = timeout_at(deadline, answer.replies()).await.map_err(|_| Fault::Timeout)??;
+        Ok(Replies::of(piece, count))
+    }
+
+    /// Sends one command, at once, and waits for its reply: for as long as the caller likes.
+    async fn call<W: AsRef<[u8]>>(&self, words: &[W]) -> Result<Value, Fault> {
+        let answer = self.ask(words)?.replies().await?;
+        Ok(Frame::of(&answer).value())
+    }
+
+    fn ask<W: AsRef<[u8]>>(&self, words: &[W]) -> Result<Answer, Fault> {
+        let size = encode::size_of_words(words);
+        self.0.connection.ask(size, 1, |out| encode::write_words(out, words))
     }
 
     /// What the server says that it is; unknown if it does not say so in time. INFO says most, but
     /// not to every user.
     pub async fn engine(&self, timeout: Duration) -> Engine {
         let asked = async {
-            let mut connection = self.connection.clone();
-            match connection.send_packed_command(redis::cmd("INFO").arg("server")).await? {
+            match self.call(&["INFO", "server"]).await? {
                 Value::BulkString(info) => Ok(Engine::from_info(&String::from_utf8_lossy(&info))),
-                Value::ServerError(_) => {
-                    connection.send_packed_command(&redis::cmd("HELLO")).await.map(|it| said(&it))
-                }
+                Value::ServerError(_) => self.call(&["HELLO"]).await.map(|it| said(&it)),
                 _ => Ok(Engine::Unknown),
             }
         };
         match tokio::time::timeout(timeout, asked).await {
             Ok(Ok(engine)) => engine,
-            Ok(Err(_)) | Err(_) => Engine::Unknown,
+            Ok(Err::<_, Fault>(_)) | Err(_) => Engine::Unknown,
         }
     }
 
     /// Whether this connection's user may run scripts, as far as the server says.
     pub async fn takes_scripts(&self, timeout: Duration) -> bool {
-        let mut script = redis::cmd("EVAL");
-        script.arg("return 1").arg(0);
-        let mut connection = self.connection.clone();
-        let reply = tokio::time::timeout(timeout, connection.send_packed_command(&script)).await;
-        !matches!(reply, Ok(Ok(Value::ServerError(error))) if error.code() == "NOPERM")
+        let reply = self.reply(&["EVAL", "return 1", "0"], timeout).await;
+        !matches!(reply, Some(Value::ServerError(error)) if error.code() == "NOPERM")
     }
 
     /// Whether this connection's server is known to take transactions.
     pub fn takes_transactions(&self) -> bool {
-        self.takes_transactions.load(Ordering::Acquire)
+        self.0.takes_transactions.load(Ordering::Acquire)
     }
 
     /// Remembers that it does.
     pub fn note_transactions(&self) {
-        self.takes_transactions.store(true, Ordering::Release);
+        self.0.takes_transactions.store(true, Ordering::Release);
     }
 
     /// Asks with this command, at once; `None` if there is no answer in time.
-    pub(super) async fn reply(&self, command: &Cmd, timeout: Duration) -> Option<Value> {
-        let mut connection = self.connection.clone();
-        tokio::time::timeout(timeout, connection.send_packed_command(command)).await.ok()?.ok()
+    pub(super) async fn reply<W: AsRef<[u8]>>(
+        &self,
+        words: &[W],
+        timeout: Duration,
+    ) -> Option<Value> {
+        tokio::time::timeout(timeout, self.call(words)).await.ok()?.ok()
+    }
+}
+
+/// Why there is no answer to a greeting.
+fn gone(fault: &Fault) -> String {
+    match fault {
+        Fault::NotSent => "it is closed already".into(),
+        _ => "it was closed before it was answered".into(),
     }
 }
 
@@ -274,27 +305,4 @@ fn said(hello: &Value) -> Engine {
         _ => String::new(),
     };
     Engine::from_hello(&fields.iter().map(text).collect::<Vec<_>>())
-}
-
-fn packed(command: &Command) -> Cmd {
-    let size = command.words().iter().map(Vec::len).sum();
-    let mut packed = Cmd::with_capacity(command.words().len(), size);
-    for word in command.words() {
-        packed.arg(word.as_slice());
-    }
-    packed
-}
-
-fn packed_pipeline(commands: &[Command], atomic: bool) -> Pipeline {
-    let mut pipeline = Pipeline::with_capacity(commands.len() + 2);
-    if atomic {
-        pipeline.cmd("MULTI");
-    }
-    for command in commands {
-        pipeline.add_command(packed(command));
-    }
-    if atomic {
-        pipeline.cmd("EXEC");
-    }
-    pipeline
 }

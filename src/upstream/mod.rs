@@ -8,7 +8,9 @@
 //! again. Everything else that was under way when a connection broke is [`Fault::Lost`].
 
 mod budget;
+mod connection;
 mod copy;
+mod encode;
 mod kind;
 mod link;
 mod monitor;
@@ -22,10 +24,9 @@ mod wire;
 use std::sync::Arc;
 use std::time::Duration;
 
-use redis::Value;
-
 use crate::command::{Batch, Command};
 use crate::engine::Engine;
+use crate::reply::Replies;
 use crate::state::StatusReceiver;
 use crate::tokens::{Access, Target, Tenant};
 
@@ -100,14 +101,15 @@ impl Upstreams {
     }
 
     /// One reply per command; if atomic, one for MULTI before them and one for EXEC behind them.
-    /// A server's error is a reply, not a fault; one that refuses MULTI gives that reply alone.
+    /// A server's error is a reply, not a fault; one that refuses MULTI gives what it says to an empty
+    /// transaction.
     pub async fn execute(
         &self,
         tenant: &Tenant,
         batch: &Batch,
         own_connection: bool,
         pass: &mut Pass,
-    ) -> Result<Vec<Value>, Fault> {
+    ) -> Result<Replies, Fault> {
         let replies = self.pool(tenant).execute(batch, own_connection, pass).await;
         if matches!(tenant.access, Access::Full(_)) {
             self.users.forget_those_changed_by(&batch.commands, tenant.target);
@@ -116,7 +118,7 @@ impl Upstreams {
     }
 
     /// Asks at once, whoever else waits: for what pkv itself wants to know.
-    pub async fn ask(&self, tenant: &Tenant, batch: &Batch) -> Result<Vec<Value>, Fault> {
+    pub async fn ask(&self, tenant: &Tenant, batch: &Batch) -> Result<Replies, Fault> {
         self.pool(tenant).ask(batch).await
     }
 

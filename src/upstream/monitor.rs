@@ -20,9 +20,10 @@ use tracing::debug;
 
 use super::Fault;
 use super::queue::{Backlog, Ended, Queue, Weigh};
+use super::wire::Wire;
 use crate::config::ConnectionString;
 use crate::state::{Status, StatusReceiver};
-use connection::{Connection, Wire};
+use connection::Connection;
 
 /// Longest wait for Redis to connect and to confirm.
 const ANSWER: Duration = Duration::from_secs(2);

@@ -17,6 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::debug;
 
 use super::queue::{Backlog, Counted, Ended, Queue, Weigh};
+use super::reply_lines::ReplyLines;
 use super::{Fault, wire};
 use crate::config::ConnectionString;
 use crate::state::{Status, StatusReceiver};
@@ -325,7 +326,7 @@ impl Task {
                 ErrorKind::AuthenticationFailed if is_acl_user => Fault::Denied,
                 _ => Fault::Down(format!("{target:?} refused the connection: {error}")),
             };
-            PubSub::new(info.redis_settings(), wire).await.map_err(refused)
+            PubSub::new(info.redis_settings(), ReplyLines::new(wire)).await.map_err(refused)
         };
         match tokio::time::timeout(ANSWER, connecting).await {
             Ok(connection) => Ok(connection?.split()),

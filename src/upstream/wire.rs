@@ -13,8 +13,6 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
-use super::reply_lines::ReplyLines;
-
 /// Shorter than the idle timeout of any gateway that one would put between servers.
 const KEEPALIVE: Duration = Duration::from_secs(60);
 
@@ -22,9 +20,12 @@ const KEEPALIVE: Duration = Duration::from_secs(60);
 pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
-/// Connects; what is read is fit for the `redis` crate's parser (see [`ReplyLines`]).
-pub async fn connect(addr: &ConnectionAddr) -> io::Result<ReplyLines<Pin<Box<dyn Stream>>>> {
-    let stream: Pin<Box<dyn Stream>> = match addr {
+/// A way, whichever it is.
+pub type Wire = Pin<Box<dyn Stream>>;
+
+/// Connects.
+pub async fn connect(addr: &ConnectionAddr) -> io::Result<Wire> {
+    Ok(match addr {
         ConnectionAddr::Tcp(host, port) => Box::pin(tcp(host, *port).await?),
         ConnectionAddr::TcpTls { host, port, insecure: false, .. } => {
             let name = ServerName::try_from(host.clone()).map_err(io::Error::other)?;
@@ -32,8 +33,7 @@ pub async fn connect(addr: &ConnectionAddr) -> io::Result<ReplyLines<Pin<Box<dyn
         }
         ConnectionAddr::Unix(path) => Box::pin(UnixStream::connect(path).await?),
         _ => return Err(io::Error::other("TLS without verification is not supported")),
-    };
-    Ok(ReplyLines::new(stream))
+    })
 }
 
 async fn tcp(host: &str, port: u16) -> io::Result<TcpStream> {

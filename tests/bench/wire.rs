@@ -4,8 +4,7 @@
 use divan::Bencher;
 use divan::counter::BytesCount;
 use pkv::command::body;
-use pkv::reply::{Encoding, write_item};
-use redis::Value;
+use pkv::reply::{Encoding, Frame, Scanner, write_item};
 
 const GET: &str = r#"["GET","bench:small"]"#;
 
@@ -51,22 +50,35 @@ fn write_64_kib(bencher: Bencher, encoding: Encoding) {
 
 #[divan::bench(args = ENCODINGS)]
 fn write_hash_of_1000_fields(bencher: Bencher, encoding: Encoding) {
-    write(bencher, &Value::Array(vec![bulk(12); 2000]), encoding);
+    write(bencher, &array(2000, 12), encoding);
 }
 
 #[divan::bench(args = ENCODINGS)]
 fn write_100_000_items(bencher: Bencher, encoding: Encoding) {
-    write(bencher, &Value::Array(vec![bulk(8); 100_000]), encoding);
+    write(bencher, &array(100_000, 8), encoding);
 }
 
-fn bulk(length: usize) -> Value {
-    Value::BulkString(b"0123456789abcdef".iter().copied().cycle().take(length).collect())
+#[divan::bench]
+fn scan_100_000_items(bencher: Bencher) {
+    let reply = array(100_000, 8);
+    bencher
+        .counter(BytesCount::of_slice(&reply))
+        .bench(|| Scanner::new(1).scan(divan::black_box(&reply)));
 }
 
-fn write(bencher: Bencher, reply: &Value, encoding: Encoding) {
+fn bulk(length: usize) -> Vec<u8> {
+    let text: String = "0123456789abcdef".chars().cycle().take(length).collect();
+    format!("${length}\r\n{text}\r\n").into_bytes()
+}
+
+fn array(items: usize, length: usize) -> Vec<u8> {
+    [format!("*{items}\r\n").into_bytes(), bulk(length).repeat(items)].concat()
+}
+
+fn write(bencher: Bencher, reply: &[u8], encoding: Encoding) {
     let written = || {
         let mut out = Vec::new();
-        write_item(&mut out, divan::black_box(reply), encoding);
+        write_item(&mut out, Frame::of(divan::black_box(reply)), encoding);
         out
     };
     bencher.counter(BytesCount::new(written().len())).bench(written);

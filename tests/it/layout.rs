@@ -52,7 +52,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 const RESERVED: &[(&str, &[&str])] = &[
     ("std::env::", &["config.rs", "config/", "main.rs"]),
     ("StatusCode", &["api/error.rs"]),
-    ("MultiplexedConnection", &["upstream/link.rs"]),
+    ("wire::connect", &["upstream/link.rs", "upstream/monitor/connection.rs", "upstream/push.rs"]),
     ("Link::open", &["upstream/pool.rs", "supervisor/readiness.rs"]),
     ("unsafe {", &["supervisor/child.rs"]),
 ];

@@ -9,8 +9,8 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader
 
 use super::line;
 use crate::config::ConnectionString;
-use crate::upstream::reply_lines::ReplyLines;
-use crate::upstream::{Fault, wire};
+use crate::upstream::Fault;
+use crate::upstream::wire::{self, Wire};
 
 /// Bytes of a line that are kept. A command may hold hundreds of megabytes, and the clients that
 /// read event streams take lines of up to 1 MiB.
@@ -18,9 +18,6 @@ const LONGEST_LINE: usize = 1_000_000;
 
 /// Bytes asked for at once: some hundred commands, so that a busy Redis does not wake us for each.
 const READ: usize = 16 << 10;
-
-/// The bytes' way to Redis.
-pub type Wire = ReplyLines<Pin<Box<dyn wire::Stream>>>;
 
 /// A connection, and the line that has not arrived in full yet.
 pub struct Connection<S> {

@@ -5,7 +5,6 @@
 //! turns with the slices of others. The commands of a batch stay in order, and what comes between the
 //! commands of one that is not atomic has always been open.
 
-use redis::Value;
 use tokio::sync::SemaphorePermit;
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::debug;
@@ -13,7 +12,7 @@ use tracing::debug;
 use super::super::{Fault, Kind, Link, Pass};
 use super::{HOLD, Pool, RETRY};
 use crate::command::{Batch, Command};
-use crate::reply;
+use crate::reply::Replies;
 
 /// A batch of more commands is large: some 0.1 ms of Redis's time, and so of those behind it.
 const FEW: usize = 128;
@@ -35,7 +34,7 @@ impl Pool {
         batch: &Batch,
         own_connection: bool,
         pass: &mut Pass,
-    ) -> Result<Vec<Value>, Fault> {
+    ) -> Result<Replies, Fault> {
         self.note_use();
         let end = Instant::now() + self.timeout;
         let (result, used) = self.attempt(batch, own_connection, pass, end).await?;
@@ -53,7 +52,7 @@ impl Pool {
     }
 
     /// Asks at once, whoever else waits.
-    pub async fn ask(&self, batch: &Batch) -> Result<Vec<Value>, Fault> {
+    pub async fn ask(&self, batch: &Batch) -> Result<Replies, Fault> {
         let link = self.link(false, Instant::now() + HOLD.min(self.timeout)).await?;
         link.send(batch, self.timeout).await
     }
@@ -71,7 +70,7 @@ impl Pool {
         batch: &Batch,
         pass: &mut Pass,
         end: Instant,
-    ) -> Result<Vec<Value>, Fault> {
+    ) -> Result<Replies, Fault> {
         let deadline = end.min(Instant::now() + HOLD);
         loop {
             let Ok(link) = self.link(is_large(batch), deadline).await else {
@@ -83,7 +82,7 @@ impl Pool {
                     debug!(redis = self.target.name, ?batch, "sending a lost read again");
                     // On this very connection: it has just answered, so it is one to the Redis that
                     // came after the loss.
-                    let mut replies = Vec::new();
+                    let mut replies = Replies::default();
                     let again = send(&link, batch, &mut replies, pass, end).await;
                     // Of the first time it is not known.
                     return again.map(|()| replies).map_err(|fault| match fault {
@@ -107,8 +106,8 @@ impl Pool {
         own_connection: bool,
         pass: &mut Pass,
         end: Instant,
-    ) -> Result<(Result<Vec<Value>, Fault>, Link), Fault> {
-        let mut replies = Vec::new();
+    ) -> Result<(Result<Replies, Fault>, Link), Fault> {
+        let mut replies = Replies::default();
         let sent = self.attempt_rest(batch, own_connection, &mut replies, pass, end).await;
         let is_begun = !replies.is_empty();
         // Of what came before it is known that it was executed; of the whole it is not.
@@ -128,7 +127,7 @@ impl Pool {
         &self,
         batch: &Batch,
         own_connection: bool,
-        replies: &mut Vec<Value>,
+        replies: &mut Replies,
         pass: &mut Pass,
         end: Instant,
     ) -> Result<(Result<(), Fault>, Link), Fault> {
@@ -145,7 +144,7 @@ impl Pool {
                 match Box::pin(self.refusal_of_transactions(&link, deadline)).await {
                     Ok(None) => {}
                     Ok(Some(refusal)) => {
-                        replies.push(refusal);
+                        *replies = refusal;
                         return Ok((Ok(()), link));
                     }
                     Err(Fault::NotSent) if Instant::now() < patience => {
@@ -179,16 +178,16 @@ impl Pool {
         &self,
         link: &Link,
         deadline: Instant,
-    ) -> Result<Option<Value>, Fault> {
+    ) -> Result<Option<Replies>, Fault> {
         let (_, own) = self.open(deadline).await?;
         let empty = Batch { commands: Vec::new(), atomic: true };
         // Whatever became of it, nothing of the batch itself has left yet.
         let replies = own.send(&empty, HOLD).await.map_err(|_| Fault::NotSent)?;
-        let refusal = replies.into_iter().find(|reply| matches!(reply, Value::ServerError(_)));
-        if refusal.is_none() {
-            link.note_transactions();
+        if replies.iter().any(|reply| reply.error().is_some()) {
+            return Ok(Some(replies));
         }
-        Ok(refusal)
+        link.note_transactions();
+        Ok(None)
     }
 }
 
@@ -196,23 +195,20 @@ impl Pool {
 async fn send(
     link: &Link,
     batch: &Batch,
-    replies: &mut Vec<Value>,
+    replies: &mut Replies,
     pass: &mut Pass,
     end: Instant,
 ) -> Result<(), Fault> {
     if batch.atomic {
         *replies = send_piece(link, &batch.commands, true, pass, end).await?;
-        pass.add(replies.iter().map(reply::weight).sum());
+        pass.add(replies.weight());
         return Ok(());
     }
     // One reply to each command.
     while let Some(rest) = batch.commands.get(replies.len()..).filter(|rest| !rest.is_empty()) {
         let some = send_piece(link, &rest[..slice(rest)], false, pass, end).await?;
-        pass.add(some.iter().map(reply::weight).sum());
-        match replies.is_empty() {
-            true => *replies = some,
-            false => replies.extend(some),
-        }
+        pass.add(some.weight());
+        replies.extend(some);
     }
     Ok(())
 }
@@ -225,7 +221,7 @@ async fn send_piece(
     atomic: bool,
     pass: &mut Pass,
     end: Instant,
-) -> Result<Vec<Value>, Fault> {
+) -> Result<Replies, Fault> {
     let now = Instant::now();
     let latest = now + end.saturating_duration_since(now) / 2;
     loop {

@@ -64,7 +64,7 @@ fn error(line: &Line, text: &[u8]) -> String {
     String::from_utf8(text_line(text)).expect("what is not UTF-8 was replaced")
 }
 
-/// In the line of an error or a status, each byte that is not UTF-8 becomes a question mark.
+/// Where the line of an error or a status is text, each byte that is not UTF-8 becomes a question mark.
 fn text_line(bytes: &[u8]) -> Vec<u8> {
     let valid = |chunk: std::str::Utf8Chunk<'_>| {
         chunk.valid().to_owned() + &"?".repeat(chunk.invalid().len())
@@ -79,12 +79,16 @@ fn value(reply: &Resp, form: Form) -> Value {
         Form::Base64 => Value::String(STANDARD.encode(bytes)),
         Form::Resp2 => Value::String(format!("{kind} {}", bytes.escape_ascii())),
     };
+    let line = |bytes: &[u8]| match form {
+        Form::Text => text_line(bytes),
+        Form::Base64 | Form::Resp2 => bytes.to_vec(),
+    };
     match reply {
         Resp::Nil => Value::Null,
         Resp::Integer(number) => json!(number),
         Resp::Bulk(bytes) => string("bulk", bytes),
-        Resp::Status(text) => string("status", &text_line(text)),
-        Resp::Error(text) => string("error", &text_line(text)),
+        Resp::Status(text) => string("status", &line(text)),
+        Resp::Error(text) => string("error", &line(text)),
         Resp::Array(items) => items.iter().map(|item| value(item, form)).collect(),
     }
 }

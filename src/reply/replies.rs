@@ -1,0 +1,60 @@
+//! The replies to a batch.
+
+use bytes::Bytes;
+use redis::Value;
+
+use super::frame::{Frame, Frames};
+
+/// Replies in the order of their commands, in the bytes in which they came.
+#[derive(Debug, Clone, Default)]
+pub struct Replies {
+    count: usize,
+    first: Bytes,
+    /// What came in more than one piece.
+    more: Vec<Bytes>,
+}
+
+impl Replies {
+    /// The so many whole replies that a piece holds.
+    pub fn of(piece: Bytes, count: usize) -> Self {
+        Self { count, first: piece, more: Vec::new() }
+    }
+
+    /// Adds what came later.
+    pub fn extend(&mut self, later: Self) {
+        match self.count {
+            0 => *self = later,
+            _ => {
+                self.count += later.count;
+                self.more.push(later.first);
+                self.more.extend(later.more);
+            }
+        }
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// The memory that they take, in bytes.
+    pub fn weight(&self) -> usize {
+        self.first.len() + self.more.iter().map(Bytes::len).sum::<usize>()
+    }
+
+    /// One after the other.
+    pub fn iter(&self) -> impl Iterator<Item = Frame<'_>> {
+        let frames = |piece| Frames::of(piece);
+        frames(&self.first).chain(self.more.iter().flat_map(move |piece| frames(piece)))
+    }
+
+    /// As values, for those who want to look into them.
+    pub fn values(&self) -> Vec<Value> {
+        self.iter().map(Frame::value).collect()
+    }
+}

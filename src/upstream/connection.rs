@@ -1,0 +1,309 @@
+//! One connection to Redis, shared by many callers: what they ask goes out in the order in which it came,
+//! and each gets the replies to its own.
+//!
+//! Promises: requests that are ready at the same time leave together; replies stay in the bytes in which
+//! they came, whatever is in them; what had not begun to leave when the connection broke is known not to
+//! have been sent. Bytes that nobody has asked for, or that are not RESP2, end the connection.
+//!
+//! Not the `redis` crate's multiplexed connection: it makes a tree of every reply, gives the connection up
+//! over a text that is not UTF-8 or an array of more than 100 levels, and cannot tell what it has not
+//! sent yet.
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker, ready};
+
+use bytes::{Bytes, BytesMut};
+use tokio::io::{AsyncReadExt, AsyncWrite};
+use tokio::sync::oneshot;
+use tokio::task::AbortHandle;
+
+use super::Fault;
+use super::wire::Wire;
+use crate::reply::{Scan, Scanner};
+
+/// Bytes that are read at once, at the most, if no longer reply is on its way. A reply keeps the whole
+/// of the memory that it was read into, until it has been written for its client.
+const READ: usize = 64 << 10;
+
+/// With less room than this behind what was read, new memory is taken.
+const LEAST_READ: usize = 4 << 10;
+
+/// Requests are put together into pieces of this many bytes; a longer one is a piece of its own, written
+/// by its caller while nobody waits.
+const PIECE: usize = 64 << 10;
+
+/// The room of a piece to begin with: for some tens of usual requests.
+const LEAST_PIECE: usize = 4 << 10;
+
+/// A connection, until its last clone is dropped.
+#[derive(Debug, Clone)]
+pub struct Connection(Arc<Handle>);
+
+#[derive(Debug)]
+struct Handle {
+    queue: Arc<Mutex<Queue>>,
+    driver: AbortHandle,
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.driver.abort();
+    }
+}
+
+/// What callers have asked for and the driver has not taken yet.
+#[derive(Debug, Default)]
+struct Queue {
+    pieces: Vec<Vec<u8>>,
+    waiting: Vec<Waiting>,
+    /// The driver's, while it sleeps.
+    waker: Option<Waker>,
+    /// Nothing is taken any more.
+    is_closed: bool,
+}
+
+/// Somebody who waits for so many replies. One who has gone away stays in his place, since his replies
+/// still come.
+#[derive(Debug)]
+struct Waiting {
+    replies: usize,
+    answer: oneshot::Sender<Result<Bytes, Fault>>,
+}
+
+/// Replies that are on their way.
+#[derive(Debug)]
+pub struct Answer(oneshot::Receiver<Result<Bytes, Fault>>);
+
+impl Answer {
+    /// The replies to one request, one behind the other.
+    pub async fn replies(self) -> Result<Bytes, Fault> {
+        self.0.await.unwrap_or(Err(Fault::Lost))
+    }
+}
+
+impl Connection {
+    /// Takes the bytes' way to Redis over. `closed` is called when it is closed, before those who still
+    /// wait are told.
+    pub fn start(wire: Wire, closed: impl FnOnce() + Send + 'static) -> Self {
+        let queue = Arc::<Mutex<Queue>>::default();
+        let driver = Driver {
+            wire,
+            queue: queue.clone(),
+            closed: Some(closed),
+            pieces: VecDeque::new(),
+            written: 0,
+            is_flushed: true,
+            received: BytesMut::with_capacity(READ),
+            scanner: Scanner::new(0),
+            waiting: VecDeque::new(),
+            has_let_others_go_first: false,
+        };
+        let driver = tokio::spawn(driver.run()).abort_handle();
+        Self(Arc::new(Handle { queue, driver }))
+    }
+
+    /// Asks for what `write` writes, `size` bytes at the most, and gets so many replies. It leaves in one
+    /// piece: nobody else's commands come between.
+    pub fn ask(
+        &self,
+        size: usize,
+        replies: usize,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) -> Result<Answer, Fault> {
+        let (answer, answered) = oneshot::channel();
+        let waiting = Waiting { replies, answer };
+        let waker = if size > PIECE {
+            let mut alone = Vec::with_capacity(size);
+            write(&mut alone);
+            let mut queue = lock(&self.0.queue);
+            queue.pieces.push(alone);
+            queue.add(waiting)?
+        } else {
+            let mut queue = lock(&self.0.queue);
+            write(queue.piece(size));
+            queue.add(waiting)?
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        Ok(Answer(answered))
+    }
+}
+
+impl Queue {
+    /// Where so many bytes may be added.
+    fn piece(&mut self, size: usize) -> &mut Vec<u8> {
+        let has_room = self.pieces.last().is_some_and(|last| last.len() + size <= PIECE);
+        if !has_room {
+            self.pieces.push(Vec::with_capacity(size.max(LEAST_PIECE)));
+        }
+        let last = self.pieces.len() - 1;
+        &mut self.pieces[last]
+    }
+
+    /// Somebody waits for what was written last. Returns whom to wake.
+    fn add(&mut self, waiting: Waiting) -> Result<Option<Waker>, Fault> {
+        if self.is_closed {
+            self.pieces.clear();
+            return Err(Fault::NotSent);
+        }
+        self.waiting.push(waiting);
+        Ok(self.waker.take())
+    }
+}
+
+/// A panic elsewhere cannot leave the queue half-written: what was encoded before it has no one waiting
+/// for it, so that the connection ends at the replies.
+fn lock(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
+    queue.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Reads and writes.
+struct Driver<F: FnOnce()> {
+    wire: Wire,
+    queue: Arc<Mutex<Queue>>,
+    closed: Option<F>,
+    /// What is being written, and how much of the first has been.
+    pieces: VecDeque<Vec<u8>>,
+    written: usize,
+    /// Something was written that may still stand in the wire's own memory (TLS).
+    is_flushed: bool,
+    /// What was read and belongs to the first of those who wait.
+    received: BytesMut,
+    scanner: Scanner,
+    waiting: VecDeque<Waiting>,
+    has_let_others_go_first: bool,
+}
+
+impl<F: FnOnce()> Driver<F> {
+    async fn run(mut self) {
+        let end = poll_fn(|cx| self.poll(cx)).await;
+        tracing::debug!(%end, "connection to Redis ended");
+    }
+
+    /// Ready when the connection is at its end.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        if let Poll::Ready(end) = self.poll_receive(cx) {
+            return Poll::Ready(end);
+        }
+        loop {
+            if let Poll::Ready(end) = self.poll_send(cx) {
+                return Poll::Ready(end);
+            }
+            if !self.pieces.is_empty() {
+                return Poll::Pending;
+            }
+            let mut queue = lock(&self.queue);
+            if queue.pieces.is_empty() {
+                self.has_let_others_go_first = false;
+                queue.waker = Some(cx.waker().clone());
+                return Poll::Pending;
+            }
+            // Whoever asks first wakes this task, and it would be the next to run. The requests of all
+            // that are ready now leave together if it stands behind them: a third less of the
+            // processor for each.
+            if !self.has_let_others_go_first {
+                self.has_let_others_go_first = true;
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            self.has_let_others_go_first = false;
+            if self.waiting.is_empty() {
+                let first = queue.waiting.first().map_or(0, |first| first.replies);
+                self.scanner = Scanner::new(first);
+            }
+            self.pieces.extend(queue.pieces.drain(..));
+            self.waiting.extend(queue.waiting.drain(..));
+        }
+    }
+
+    /// Writes what was taken. Pending: for as long as the kernel takes no more, or if nothing is left.
+    fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        while let Some(piece) = self.pieces.front() {
+            match ready!(Pin::new(&mut self.wire).poll_write(cx, &piece[self.written..])) {
+                Ok(0) => return Poll::Ready(io::ErrorKind::WriteZero.into()),
+                Ok(count) => self.written += count,
+                Err(error) => return Poll::Ready(error),
+            }
+            self.is_flushed = false;
+            if self.written == piece.len() {
+                self.written = 0;
+                self.pieces.pop_front();
+            }
+        }
+        if !self.is_flushed {
+            match ready!(Pin::new(&mut self.wire).poll_flush(cx)) {
+                Ok(()) => self.is_flushed = true,
+                Err(error) => return Poll::Ready(error),
+            }
+        }
+        Poll::Pending
+    }
+
+    /// Reads what has come, and hands it out.
+    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        loop {
+            match ready!(pin!(self.wire.read_buf(&mut self.received)).poll(cx)) {
+                Ok(0) => return Poll::Ready(io::ErrorKind::UnexpectedEof.into()),
+                Ok(_) => {}
+                Err(error) => return Poll::Ready(error),
+            }
+            let to_come = match self.hand_out() {
+                Ok(to_come) => to_come,
+                Err(error) => return Poll::Ready(error),
+            };
+            // It doubles at the most, whatever length a reply announces.
+            let most = READ.max(self.received.len());
+            let wanted = to_come.clamp(LEAST_READ, most);
+            if self.received.capacity() - self.received.len() < wanted {
+                self.received.reserve(wanted.max(READ));
+            }
+        }
+    }
+
+    /// Gives everybody whose replies are whole what is his. Returns how many bytes are still to come at
+    /// the least.
+    fn hand_out(&mut self) -> io::Result<usize> {
+        while !self.waiting.is_empty() {
+            let scan = self.scanner.scan(&self.received);
+            match scan.map_err(|_| io::Error::other("an answer that is not RESP2"))? {
+                Scan::Unfinished(least) => return Ok(least - self.received.len()),
+                Scan::Whole(length) => {
+                    let replies = self.received.split_to(length).freeze();
+                    if let Some(first) = self.waiting.pop_front() {
+                        // Unless he has gone away.
+                        let _ = first.answer.send(Ok(replies));
+                    }
+                    let next = self.waiting.front().map_or(0, |next| next.replies);
+                    self.scanner = Scanner::new(next);
+                }
+            }
+        }
+        match self.received.is_empty() {
+            true => Ok(0),
+            false => Err(io::Error::other("an answer that nobody has asked for")),
+        }
+    }
+}
+
+impl<F: FnOnce()> Drop for Driver<F> {
+    fn drop(&mut self) {
+        let unsent = {
+            let mut queue = lock(&self.queue);
+            queue.is_closed = true;
+            queue.pieces.clear();
+            std::mem::take(&mut queue.waiting)
+        };
+        if let Some(closed) = self.closed.take() {
+            closed();
+        }
+        for one in unsent {
+            let _ = one.answer.send(Err(Fault::NotSent));
+        }
+        // Those of whom something may have left learn from the end of `waiting` that it is lost.
+    }
+}
