@@ -277,10 +277,10 @@ fn said(hello: &Value) -> Engine {
 }
 
 fn packed(command: &Command) -> Cmd {
-    let size = command.words().iter().map(Vec::len).sum();
+    let size = command.words().iter().map(|word| word.len()).sum();
     let mut packed = Cmd::with_capacity(command.words().len(), size);
     for word in command.words() {
-        packed.arg(word.as_slice());
+        packed.arg(&word[..]);
     }
     packed
 }
