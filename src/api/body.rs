@@ -102,7 +102,11 @@ impl From<Whole> for Bytes {
         match whole {
             Whole::Nothing => Self::new(),
             Whole::Frame(bytes) => bytes,
-            Whole::Frames(bytes) => bytes.into(),
+            Whole::Frames(mut bytes) => {
+                // Words keep it, and what it has grown too much is counted nowhere.
+                bytes.shrink_to_fit();
+                bytes.into()
+            }
         }
     }
 }

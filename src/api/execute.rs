@@ -12,7 +12,7 @@ use super::format::Format;
 use super::{Context, auth, body, health, labour, monitor, page, readonly, stream};
 use crate::command::body::{parse_command, parse_pipeline};
 use crate::command::policy::{self, Policy};
-use crate::command::{Batch, Command, path};
+use crate::command::{self, Batch, Command, path};
 use crate::dialect::{Answer as Translation, Listener, Reply};
 use crate::engine::Engine;
 use crate::reply::{Frame, Replies};
@@ -61,8 +61,7 @@ pub async fn root(State(context): State<Arc<Context>>, request: Request) -> Answ
     let (asked, body, pass) = receive(&context, request).await?;
     let format = Format::asked(&asked.parts.headers)?;
     let command = labour::run(body.len(), || parse_command(&body)).await?;
-    drop(body);
-    run_one(&context, &asked, command, format, pass).await
+    run_one(&context, &asked, body, command, format, pass).await
 }
 
 /// `/set/key/value?EX=100`: the path is one command, or a stream.
@@ -79,8 +78,7 @@ pub async fn path_command(State(context): State<Arc<Context>>, request: Request)
     let format = Format::asked(&asked.parts.headers)?;
     let parse = || path::parse(uri.path(), &body, uri.query());
     let command = labour::run(body.len(), parse).await?;
-    drop(body);
-    run_one(&context, &asked, command, format, pass).await
+    run_one(&context, &asked, body, command, format, pass).await
 }
 
 /// `/pipeline`: each line is answered on its own.
@@ -89,8 +87,7 @@ pub async fn pipeline(State(context): State<Arc<Context>>, request: Request) -> 
     let format = Format::asked(&asked.parts.headers)?;
     let size = body.len();
     let lines = labour::run(size, || parse_pipeline(&body)).await?;
-    drop(body);
-    hold(&mut pass, lines.iter().flatten())?;
+    hold(&mut pass, body, lines.iter().flatten())?;
     let commands = lines.iter().flatten();
     let mut forbidden = readonly::forbidden(&context, &asked.tenant, commands).await?.into_iter();
     let engine = context.upstreams.engine(&asked.tenant).await?;
@@ -142,9 +139,8 @@ pub async fn transaction(State(context): State<Arc<Context>>, request: Request) 
     let (asked, body, mut pass) = receive(&context, request).await?;
     let size = body.len();
     let lines = labour::run(size, || parse_pipeline(&body)).await?;
-    drop(body);
     let lines: Vec<Command> = lines.into_iter().collect::<Result<_, _>>()?;
-    hold(&mut pass, lines.iter())?;
+    hold(&mut pass, body, lines.iter())?;
     let forbidden = readonly::forbidden(&context, &asked.tenant, lines.iter()).await?;
     if let Some(text) = forbidden.into_iter().flatten().next() {
         return Err(ApiError::Refused(text));
@@ -217,21 +213,30 @@ async fn receive(context: &Context, request: Request) -> Result<(Asked, Bytes, P
     Ok((Asked { tenant, parts }, body, pass))
 }
 
-/// Takes room for the commands, in the place of the body that they came in.
-fn hold<'a>(pass: &mut Pass, commands: impl Iterator<Item = &'a Command>) -> Result<(), ApiError> {
-    pass.set(0);
-    Ok(pass.take(commands.map(Command::weight).sum())?)
+/// Takes room for the commands, and for the body that they came in as far as they keep it.
+fn hold<'a>(
+    pass: &mut Pass,
+    body: Bytes,
+    commands: impl Iterator<Item = &'a Command>,
+) -> Result<(), ApiError> {
+    let weight = command::weight(commands, &body);
+    match weight.checked_sub(pass.weight()) {
+        Some(more) => pass.take(more)?,
+        None => pass.set(weight),
+    }
+    Ok(())
 }
 
 /// Runs a single command and answers; a refusal is an error like Redis's own.
 async fn run_one(
     context: &Context,
     asked: &Asked,
+    body: Bytes,
     command: Command,
     format: Format,
     mut pass: Pass,
 ) -> Answer {
-    hold(&mut pass, [&command].into_iter())?;
+    hold(&mut pass, body, [&command].into_iter())?;
     let refusal = |text, pass| Ok(format.one(&Reply::Error(text), context.max_response, pass));
     let own_connection = match policy::of(&command, asked.own_user(context)) {
         Policy::Refuse(text) => return refusal(text, pass),

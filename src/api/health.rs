@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract;
 use axum::http::Response;
 use redis::Value;
@@ -159,7 +159,7 @@ impl Probe {
 /// What Redis says of its files. An answer without any is an answer too: a server elsewhere may not
 /// tell pkv's user.
 async fn persistence(context: &Context) -> Option<serde_json::Value> {
-    let command = Command::new(vec![b"INFO".to_vec(), b"persistence".to_vec()])?;
+    let command = Command::new(["INFO", "persistence"].map(Bytes::from).to_vec())?;
     let batch = Batch { commands: vec![command], atomic: false };
     let anybody = Tenant { target: 0, access: Access::ReadOnly };
     let reply = context.upstreams.ask(&anybody, &batch).await.ok()?.values().into_iter().next()?;

@@ -3,23 +3,26 @@
 //! The path is split while it is still escaped, so that `%2F` can be part of an argument, and then
 //! decoded segment by segment into bytes, so that an argument need not be UTF-8.
 
+use std::borrow::Cow;
+
+use bytes::Bytes;
 use percent_encoding::percent_decode;
 
 use super::{Command, ParseError};
 
 /// The command in a path (escaped, beginning with `/`), a body and a query (escaped, without `?`).
 /// One trailing slash is tolerated; an empty body is no argument; `_token` is left out.
-pub fn parse(path: &str, body: &[u8], query: Option<&str>) -> Result<Command, ParseError> {
+pub fn parse(path: &str, body: &Bytes, query: Option<&str>) -> Result<Command, ParseError> {
     let path = path.strip_prefix('/').unwrap_or(path);
     let path = path.strip_suffix('/').unwrap_or(path);
-    let mut words: Vec<Vec<u8>> =
-        path.split('/').map(|segment| percent_decode(segment.as_bytes()).collect()).collect();
+    let decode_segment = |segment: &str| decode(segment).into_owned().into();
+    let mut words: Vec<Bytes> = path.split('/').map(decode_segment).collect();
     if !body.is_empty() {
-        words.push(body.to_vec());
+        words.push(body.clone());
     }
     for (key, value) in parameters(query).filter(|(key, _)| key != b"_token") {
-        words.push(key);
-        words.extend(value);
+        words.push(key.into());
+        words.extend(value.map(Bytes::from));
     }
     Command::new(words).ok_or(ParseError::new("ERR empty command"))
 }
@@ -33,16 +36,22 @@ pub fn token(query: Option<&str>) -> Option<Vec<u8>> {
 fn parameters(query: Option<&str>) -> impl Iterator<Item = (Vec<u8>, Option<Vec<u8>>)> {
     query.unwrap_or("").split('&').filter(|parameter| !parameter.is_empty()).map(|parameter| {
         match parameter.split_once('=') {
-            Some((key, value)) => (decode(key), Some(decode(value))),
-            None => (decode(parameter), None),
+            Some((key, value)) => (decode_spaced(key), Some(decode_spaced(value))),
+            None => (decode_spaced(parameter), None),
         }
     })
 }
 
 /// In a query, unlike in a path, `+` is a space (HTML form encoding).
-fn decode(text: &str) -> Vec<u8> {
-    let spaced: Vec<u8> = text.bytes().map(|byte| if byte == b'+' { b' ' } else { byte }).collect();
-    percent_decode(&spaced).collect()
+fn decode_spaced(text: &str) -> Vec<u8> {
+    match text.contains('+') {
+        true => decode(&text.replace('+', " ")).into_owned(),
+        false => decode(text).into_owned(),
+    }
+}
+
+fn decode(text: &str) -> Cow<'_, [u8]> {
+    percent_decode(text.as_bytes()).into()
 }
 
 #[cfg(test)]
@@ -51,8 +60,9 @@ mod tests {
 
     use super::*;
 
-    fn words(path: &str, body: &[u8], query: Option<&str>) -> Vec<Vec<u8>> {
-        parse(path, body, query).unwrap().words().to_vec()
+    fn words(path: &str, body: &'static [u8], query: Option<&str>) -> Vec<Vec<u8>> {
+        let command = parse(path, &Bytes::from_static(body), query).unwrap();
+        command.words().iter().map(|word| word.to_vec()).collect()
     }
 
     #[test]
@@ -76,7 +86,7 @@ mod tests {
         assert_eq!(words("/get/foo/", b"", None), [&b"get"[..], b"foo"]);
         assert_eq!(words("/set/foo//", b"", None), [&b"set"[..], b"foo", b""]);
         assert_eq!(words("/set//bar", b"", None), [&b"set"[..], b"", b"bar"]);
-        assert!(parse("//x", b"", None).is_err());
+        assert!(parse("//x", &Bytes::new(), None).is_err());
     }
 
     #[test]
@@ -90,7 +100,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_input_panics(path in ".*", body in any::<Vec<u8>>(), query in ".*") {
-            let _ = parse(&path, &body, Some(&query));
+            let _ = parse(&path, &body.into(), Some(&query));
             let _ = token(Some(&query));
         }
     }

@@ -5,16 +5,12 @@
 //! REPLY …) would change it for every other caller, and one that answers with more or fewer replies
 //! than one (SUBSCRIBE, MONITOR …) would hand later replies to the wrong callers.
 
-use super::{Command, acl, is_word};
+use bytes::Bytes;
+
+use super::{Command, Name, acl, is_word};
 
 /// The one parameter that callers may set, as at Upstash (docs, "CONFIG SET").
 pub const NOTIFICATIONS: &str = "notify-keyspace-events";
-
-/// Commands whose sub-commands have entries of their own in Redis's table.
-pub const CONTAINERS: [&str; 15] = [
-    "acl", "client", "cluster", "command", "config", "function", "latency", "memory", "module",
-    "object", "pubsub", "script", "slowlog", "xgroup", "xinfo",
-];
 
 /// What to do with a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,21 +56,16 @@ pub fn of(command: &Command, own_user: &str) -> Policy {
     // No command is called so, but Redis would run one: it takes a name for that of the connection's
     // last command if they are the same up to a NUL (`GET\0` after GET), and a sub-command's name is
     // written `client|setinfo`, which is how this connection began.
-    if memchr::memchr2(0, b'|', command.name()).is_some() {
+    if command.name().iter().any(|byte| matches!(byte, 0 | b'|')) {
         return Policy::Refuse(not_available(&command.display_name()));
     }
-    if hides_subcommand(command) {
+    let name = Name::of(command.name());
+    if name.is_container() && hides_subcommand(command) {
         return Policy::Refuse(not_available(&command.display_name()));
     }
-    // No listed name is longer, and a name is caller's data of any length.
-    const LONGEST_NAME: usize = 16;
-    if command.name().len() > LONGEST_NAME {
-        return Policy::Share;
-    }
-    let name = command.name().to_ascii_uppercase();
-    let subcommand = command.arguments().first().map(|word| word.to_ascii_uppercase());
     let is_one_of = |list: &[&str]| {
-        subcommand.as_ref().is_some_and(|word| list.iter().any(|one| one.as_bytes() == word))
+        let is_it = |word: &Bytes| list.iter().any(|one| word.eq_ignore_ascii_case(one.as_bytes()));
+        command.arguments().first().is_some_and(is_it)
     };
     match row(&name) {
         Row::Shared => Policy::Share,
@@ -186,10 +177,7 @@ fn change_of_users(command: &Command, own_user: &str) -> Policy {
 /// A sub-command with a NUL in it, which Redis takes for the one that ends there, if both happen to
 /// lie in the same place of its table. No command is called so.
 fn hides_subcommand(command: &Command) -> bool {
-    let is_container = |name: &&str| command.name().eq_ignore_ascii_case(name.as_bytes());
-    let subcommand = command.arguments().first();
-    subcommand.is_some_and(|word| memchr::memchr(0, word).is_some())
-        && CONTAINERS.iter().any(is_container)
+    command.arguments().first().is_some_and(|word| memchr::memchr(0, word).is_some())
 }
 
 /// `CONFIG SET name value…`; the text is Redis's own for a name that it does not know.
@@ -232,7 +220,7 @@ fn has_block_option(command: &Command) -> bool {
 /// digest has not 16 digits. It reads an option's name up to a NUL.
 fn is_answered_twice(command: &Command) -> bool {
     let options = command.arguments().get(2..).unwrap_or_default();
-    let is_malformed = |pair: &[Vec<u8>]| {
+    let is_malformed = |pair: &[Bytes]| {
         (is_word(&pair[0], b"IFDEQ") || is_word(&pair[0], b"IFDNE")) && pair[1].len() != 16
     };
     options.windows(2).any(is_malformed) && options.iter().any(|word| is_word(word, b"GET"))
@@ -243,8 +231,8 @@ mod tests {
     use super::*;
 
     fn policy(line: &str) -> Policy {
-        let words = line.split(' ').map(|word| word.as_bytes().to_vec()).collect();
-        of(&Command::new(words).unwrap(), "default")
+        let words = line.split(' ').map(|word| Bytes::copy_from_slice(word.as_bytes()));
+        of(&Command::new(words.collect()).unwrap(), "default")
     }
 
     #[track_caller]
@@ -302,7 +290,7 @@ mod tests {
         refused("ACL DELUSER bob default", "cannot be changed or deleted");
         assert_eq!(policy("ACL SETUSER bob default"), Policy::Share);
         assert_eq!(policy("ACL SETUSER default_ro off"), Policy::Share, "not the bundled Redis");
-        let words = ["ACL", "SETUSER", "default_ro"].map(|word| word.as_bytes().to_vec());
+        let words = ["ACL", "SETUSER", "default_ro"].map(Bytes::from);
         let command = Command::new(words.to_vec()).unwrap();
         assert!(matches!(of(&command, acl::CALLERS), Policy::Refuse(_)));
         assert_eq!(policy("ACL SETUSER bob on"), Policy::Share);

@@ -1,8 +1,10 @@
 //! `BITOP DIFF`, `DIFF1`, `ANDOR` and `ONE` on a server that came before them (Redis 8.2): the same
 //! out of AND, OR and XOR, in one script.
 
+use bytes::Bytes;
+
 use super::{Translation, script};
-use crate::command::Command;
+use crate::command::{Command, Name};
 use crate::engine::{Engine, Since};
 
 const SINCE: Since = Since { redis: Some((8, 2)), valkey: None };
@@ -38,8 +40,8 @@ return bytes";
 
 pub(super) fn rewrite(command: Command, engine: &Engine) -> Translation {
     let [operation, to, from @ ..] = command.arguments() else { return command.into() };
-    let operation = operation.to_ascii_uppercase();
-    let least = match operation.as_slice() {
+    let operation = Name::of(operation);
+    let least = match &*operation {
         b"DIFF" | b"DIFF1" | b"ANDOR" => 2,
         b"ONE" => 1,
         _ => return command.into(),
@@ -52,8 +54,8 @@ pub(super) fn rewrite(command: Command, engine: &Engine) -> Translation {
         let text = format!("ERR BITOP {operation} must be called with at least two source keys.");
         return Translation::error(text);
     }
-    let between = |name: &str| [to, name.as_bytes()].concat();
+    let between = |name: &str| [to, name.as_bytes()].concat().into();
     let mut keys = vec![to.clone(), between("\0pkv1"), between("\0pkv2"), between("\0pkv3")];
     keys.extend_from_slice(from);
-    script::eval(LUA, keys, [operation]).unwrap_or(command.into())
+    script::eval(LUA, keys, [Bytes::copy_from_slice(&operation)]).unwrap_or(command.into())
 }

@@ -8,8 +8,12 @@
 //! IFDEQ and IFDNE hash the value in Lua: some 0.05 s for each MB, in which Redis does nothing else.
 //! From about 100 MB on it finds the script too slow (5 s) and answers others with BUSY meanwhile.
 
+use std::sync::LazyLock;
+
+use bytes::Bytes;
+
 use super::{Listener, Meaning, Sent, Translation, error_words, script, unknown_command};
-use crate::command::Command;
+use crate::command::{Command, Name};
 use crate::engine::{Engine, Since};
 
 /// SET's conditions with the releases that know them.
@@ -66,13 +70,21 @@ local passes, failure = judge()
 if failure then return failure end
 return passes and redis.pcall('DEL', KEYS[1]) or 0";
 
+/// The scripts, for operands that are values and for digests. A pipeline's commands share them.
+static SETTING: LazyLock<[Bytes; 2]> = LazyLock::new(|| scripts(SET));
+static DELETING: LazyLock<[Bytes; 2]> = LazyLock::new(|| scripts(DELETE));
+
+fn scripts(lua: &str) -> [Bytes; 2] {
+    [NO_DIGEST, DIGEST].map(|digest| [digest, JUDGE, lua].concat().into())
+}
+
 /// SET's only condition, one that the server lacks.
 struct Conditional {
     /// In upper case.
-    name: Vec<u8>,
-    operand: Vec<u8>,
+    name: Bytes,
+    operand: Bytes,
     /// The other options.
-    rest: Vec<Vec<u8>>,
+    rest: Vec<Bytes>,
 }
 
 pub(super) fn set(command: Command, engine: &Engine) -> Translation {
@@ -83,7 +95,7 @@ pub(super) fn set(command: Command, engine: &Engine) -> Translation {
     };
     let Conditional { name, operand, rest } = conditional;
     let arguments = [name, operand, value.clone()].into_iter().chain(rest);
-    eval(SET, key.clone(), arguments).unwrap_or(command.into())
+    eval(&SETTING, key.clone(), arguments).unwrap_or(command.into())
 }
 
 pub(super) fn delete(command: Command, listener: Listener<'_>) -> Translation {
@@ -96,30 +108,28 @@ pub(super) fn delete(command: Command, listener: Listener<'_>) -> Translation {
         _ if listener.only_reads => {
             unknown_command::answered(command, error_words::no_permission("delex"))
         }
-        [key] => {
-            Command::new(vec![b"DEL".to_vec(), key.clone()]).map_or(command.into(), Into::into)
-        }
+        [key] => Command::new(vec!["DEL".into(), key.clone()]).map_or(command.into(), Into::into),
         [key, condition, operand] => {
-            let arguments = [condition.to_ascii_uppercase(), operand.clone()];
-            eval(DELETE, key.clone(), arguments).unwrap_or(command.into())
+            let arguments = [condition.to_ascii_uppercase().into(), operand.clone()];
+            eval(&DELETING, key.clone(), arguments).unwrap_or(command.into())
         }
         // Redis queues it in a transaction all the same, so that the others are run.
         _ => Translation { sent: Sent::Nothing, meaning: Meaning::Error(ARITY.into()) },
     }
 }
 
-/// `lua` behind what it needs; `arguments` begin with the condition, in upper case.
+/// `arguments` begin with the condition, in upper case.
 fn eval(
-    lua: &str,
-    key: Vec<u8>,
-    arguments: impl IntoIterator<Item = Vec<u8>>,
+    [by_value, by_digest]: &[Bytes; 2],
+    key: Bytes,
+    arguments: impl IntoIterator<Item = Bytes>,
 ) -> Option<Translation> {
     let mut arguments = arguments.into_iter().peekable();
-    let digest = match arguments.peek()?.as_slice() {
-        b"IFDEQ" | b"IFDNE" => DIGEST,
-        _ => NO_DIGEST,
+    let script = match &**arguments.peek()? {
+        b"IFDEQ" | b"IFDNE" => by_digest,
+        _ => by_value,
     };
-    script::eval(&[digest, JUDGE, lua].concat(), [key], arguments)
+    script::eval(script.clone(), [key], arguments)
 }
 
 impl Conditional {
@@ -127,24 +137,29 @@ impl Conditional {
     /// value. `None` for what is malformed, too: a server that lacks the conditions answers any of
     /// them with the right error, a syntax error.
     fn of(command: &Command, engine: &Engine) -> Option<Self> {
-        let mut options = command.arguments().get(2..)?.iter();
-        let (mut condition, mut rest) = (None, Vec::new());
-        while let Some(option) = options.next() {
-            let name = option.to_ascii_uppercase();
-            match name.as_slice() {
-                b"GET" | b"KEEPTTL" => rest.push(name),
-                b"EX" | b"PX" | b"EXAT" | b"PXAT" => rest.extend([name, options.next()?.clone()]),
-                _ => {
-                    let (_, since) = CONDITIONS.iter().find(|(one, _)| *one == name)?;
-                    let operand = options.next()?.clone();
-                    if !engine.lacks(*since) || condition.replace((name, operand)).is_some() {
+        let options = command.arguments().get(2..)?;
+        let (mut condition, mut at) = (None, 0);
+        while let Some(option) = options.get(at) {
+            let name = Name::of(option);
+            match &*name {
+                b"GET" | b"KEEPTTL" => at += 1,
+                b"EX" | b"PX" | b"EXAT" | b"PXAT" => {
+                    options.get(at + 1)?;
+                    at += 2;
+                }
+                name => {
+                    let (name, since) = CONDITIONS.iter().find(|(one, _)| *one == name)?;
+                    let operand = options.get(at + 1)?;
+                    if !engine.lacks(*since) || condition.replace((at, *name, operand)).is_some() {
                         return None;
                     }
+                    at += 2;
                 }
             }
         }
-        let (name, operand) = condition?;
-        Some(Self { name, operand, rest })
+        let (at, name, operand) = condition?;
+        let rest = [&options[..at], &options[at + 2..]].concat();
+        Some(Self { name: Bytes::from(name), operand: operand.clone(), rest })
     }
 }
 
@@ -176,7 +191,7 @@ mod tests {
         let by_value = |line, rest| scripted(line, [NO_DIGEST, JUDGE, SET], rest);
         let by_digest = |line, rest| scripted(line, [DIGEST, JUDGE, SET], rest);
         by_value("SET k v IFEQ x", "k IFEQ x v");
-        by_value("set k v get ex 10 ifne x", "k IFNE x v GET EX 10");
+        by_value("set k v get ex 10 ifne x", "k IFNE x v get ex 10");
         by_value("SET k v IFEQ EX PXAT 5", "k IFEQ EX v PXAT 5");
         by_value("SET k v EX 1 EX 2 IFEQ IFEQ KEEPTTL", "k IFEQ IFEQ v EX 1 EX 2 KEEPTTL");
         by_digest("SET k v IFDEQ f7042be43fb80714", "k IFDEQ f7042be43fb80714 v");

@@ -1,6 +1,8 @@
 //! `XDELEX` and `XACKDEL` on a server that came before them (Redis 8.2), as Redis documents them
 //! (<https://redis.io/docs/latest/commands/xdelex/>, <https://redis.io/docs/latest/commands/xackdel/>).
 
+use bytes::Bytes;
+
 use super::{Translation, script};
 use crate::command::Command;
 use crate::engine::{Engine, Since};
@@ -73,30 +75,30 @@ pub(super) fn rewrite(command: Command, engine: &Engine) -> Translation {
         return command.into();
     }
     let (group, rest) = match command.arguments() {
-        [_, rest @ ..] if command.name().eq_ignore_ascii_case(b"XDELEX") => (&b""[..], rest),
-        [_, group, rest @ ..] if !group.is_empty() => (group.as_slice(), rest),
+        [_, rest @ ..] if command.name().eq_ignore_ascii_case(b"XDELEX") => (Bytes::new(), rest),
+        [_, group, rest @ ..] if !group.is_empty() => (group.clone(), rest),
         _ => return command.into(),
     };
     let (strategy, rest) = match rest {
         [word, rest @ ..] if !word.eq_ignore_ascii_case(b"IDS") => {
-            (word.to_ascii_uppercase(), rest)
+            (Bytes::from(word.to_ascii_uppercase()), rest)
         }
-        rest => (b"KEEPREF".to_vec(), rest),
+        rest => (Bytes::from("KEEPREF"), rest),
     };
     // What is malformed is left to the server, which does not know the command.
     let ids = match rest {
         [word, count, ids @ ..]
             if word.eq_ignore_ascii_case(b"IDS")
                 && !ids.is_empty()
-                && ids.len().to_string().as_bytes() == count.as_slice() =>
+                && ids.len().to_string().as_bytes() == count =>
         {
             ids
         }
         _ => return command.into(),
     };
-    if ![&b"KEEPREF"[..], b"DELREF", b"ACKED"].contains(&strategy.as_slice()) {
+    if ![&b"KEEPREF"[..], b"DELREF", b"ACKED"].contains(&&*strategy) {
         return command.into();
     }
-    let arguments = [strategy, group.to_vec()].into_iter().chain(ids.iter().cloned());
+    let arguments = [strategy, group].into_iter().chain(ids.iter().cloned());
     script::eval(LUA, [command.arguments()[0].clone()], arguments).unwrap_or(command.into())
 }

@@ -4,6 +4,7 @@
 //! Upstash documents 16 digits of XXH3 (docs, "DIGEST"); that it is the one of 64 bits with seed 0,
 //! highest digit first, was seen at Redis 8.6.3.
 
+use bytes::Bytes;
 use redis::Value;
 use twox_hash::XxHash3_64;
 
@@ -22,7 +23,7 @@ pub(super) fn rewrite(command: Command, engine: &Engine) -> Translation {
     let [key] = command.arguments() else {
         return unknown_command::answered(command, ARITY.into());
     };
-    let get = Command::new(vec![b"GET".to_vec(), key.clone()]).unwrap_or(command);
+    let get = Command::new(vec![Bytes::from("GET"), key.clone()]).unwrap_or(command);
     Translation { sent: Sent::One(get), meaning: Meaning::Mapped(digested) }
 }
 

@@ -13,7 +13,7 @@ pub(super) fn rewrite(command: Command) -> Command {
     };
     let time = command.words().get(2).and_then(|word| std::str::from_utf8(word).ok());
     match time.and_then(|time| time.parse::<i64>().ok()) {
-        Some(time) if time > latest as i64 => command.with_word(2, latest.to_string().into_bytes()),
+        Some(time) if time > latest as i64 => command.with_word(2, latest.to_string()),
         _ => command,
     }
 }

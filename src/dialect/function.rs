@@ -4,17 +4,16 @@
 use redis::Value;
 
 use super::{Meaning, Sent, Translation, key_locking, reading_twin};
-use crate::command::Command;
+use crate::command::{Command, Name};
 
 pub(super) fn rewrite(command: Command) -> Translation {
-    let subcommand = command.arguments().first().map(|word| word.to_ascii_uppercase());
-    match subcommand.as_deref() {
+    match command.arguments().first().map(|word| Name::of(word)).as_deref() {
         Some(b"LOAD") => load(command).into(),
         Some(b"LIST") => {
             Translation { sent: Sent::One(command), meaning: Meaning::Mapped(as_loaded) }
         }
         Some(b"STATS") => {
-            let list = command.clone().with_word(1, b"LIST".to_vec());
+            let list = command.clone().with_word(1, "LIST");
             Translation { sent: Sent::Two(command, list), meaning: Meaning::Joined(without_twins) }
         }
         _ => command.into(),
@@ -121,7 +120,7 @@ mod tests {
                     callback=f, flags={'no-writes', 'allow-key-locking'}}";
         let words = ["FUNCTION", "LOAD", "REPLACE", code].map(|word| word.into());
         let loaded = load(Command::new(words.to_vec()).unwrap());
-        let stored = String::from_utf8(loaded.words()[3].clone()).unwrap();
+        let stored = String::from_utf8(loaded.words()[3].to_vec()).unwrap();
         assert_ne!(stored, code);
         let list = |names, code| Value::Array(vec![library(names, code)]);
         let listed = as_loaded(list(&["f", "f_read_only_by_pkv", "g"], &stored));

@@ -23,7 +23,7 @@ pub(super) fn asked(command: Command) -> Command {
         option[0].eq_ignore_ascii_case(b"TYPE") && option[1].eq_ignore_ascii_case(b"json")
     });
     match at {
-        Some(at) => command.with_word(2 + 2 * at + 1, REDIS.into()),
+        Some(at) => command.with_word(2 + 2 * at + 1, REDIS),
         None => command,
     }
 }

@@ -14,7 +14,7 @@ use redis::Value;
 use sha1::{Digest, Sha1};
 
 use super::{Meaning, Sent, Translation};
-use crate::command::Command;
+use crate::command::{Command, Name};
 
 const FLAG: &str = "allow-key-locking";
 
@@ -35,9 +35,8 @@ pub struct Aliases(RwLock<HashMap<Sha1Hex, Sha1Hex>>);
 impl Aliases {
     /// Takes the flag out of scripts and puts Redis's digests in the place of callers'.
     pub(super) fn rewrite(&self, command: Command) -> Translation {
-        let name = command.name().to_ascii_uppercase();
-        let subcommand = command.arguments().first().map(|word| word.to_ascii_uppercase());
-        let command = match (name.as_slice(), subcommand.as_deref()) {
+        let subcommand = command.arguments().first().map(|word| Name::of(word));
+        let command = match (&*Name::of(command.name()), subcommand.as_deref()) {
             (b"EVAL" | b"EVAL_RO", Some(_)) => self.script(command, 1).0,
             (b"EVALSHA" | b"EVALSHA_RO", Some(_)) => self.digests(command, 1, 2),
             (b"SCRIPT", Some(b"LOAD")) => {
@@ -78,7 +77,7 @@ impl Aliases {
             // Redis takes digests in any case.
             let known = String::from_utf8_lossy(word).to_ascii_lowercase();
             if let Some(digest) = aliases.get(&known) {
-                command = command.with_word(at, digest.clone().into_bytes());
+                command = command.with_word(at, digest.clone());
             }
         }
         command
@@ -142,10 +141,13 @@ fn digest(script: &[u8]) -> Sha1Hex {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
 
     fn command(words: &[&str]) -> Command {
-        Command::new(words.iter().map(|word| word.as_bytes().to_vec()).collect()).unwrap()
+        Command::new(words.iter().map(|word| Bytes::copy_from_slice(word.as_bytes())).collect())
+            .unwrap()
     }
 
     fn rewritten(script: &str) -> Option<String> {
@@ -181,7 +183,7 @@ mod tests {
         assert_eq!(evalsha(&original).words()[1], original.as_bytes(), "not known yet");
 
         let eval = sent(&["eval", script, "0"]);
-        assert_eq!(eval.words()[1], b"#!lua\nreturn 1");
+        assert_eq!(eval.words()[1], "#!lua\nreturn 1");
         let real = digest(&eval.words()[1]);
         assert_eq!(evalsha(&original).words()[1], real.as_bytes());
         assert_eq!(evalsha(&original.to_uppercase()).words()[1], real.as_bytes());
@@ -189,7 +191,7 @@ mod tests {
         let loaded = aliases.rewrite(command(&["SCRIPT", "LOAD", script]));
         assert!(matches!(loaded.meaning, Meaning::Digest(digest) if digest == original));
         let exists = sent(&["SCRIPT", "EXISTS", "0", &original]);
-        assert_eq!(exists.words()[2..], [b"0".to_vec(), real.into_bytes()]);
+        assert_eq!(exists.words()[2..], ["0", &real]);
     }
 
     #[test]

@@ -58,9 +58,10 @@ mod whole_seconds;
 
 pub use error_words::{no_permission, translate as error_in_upstash_words};
 
+use bytes::Bytes;
 use redis::Value;
 
-use crate::command::Command;
+use crate::command::{Command, Name};
 use crate::engine::Engine;
 use crate::reply::{self, Frame, Token};
 use crate::rest_token::Key;
@@ -169,8 +170,8 @@ impl Translation {
     }
 
     /// A change, and the command behind it that makes it last: it is answered once it will.
-    fn lasting(change: Command, save: [&str; 2]) -> Self {
-        let save = Command::new(save.map(|word| word.as_bytes().to_vec()).to_vec());
+    fn lasting(change: Command, save: [&'static str; 2]) -> Self {
+        let save = Command::new(save.map(Bytes::from).to_vec());
         let Some(save) = save else { return change.into() };
         let join = |changed, saved| match (&changed, &saved) {
             (Value::ServerError(_), _) => changed,
@@ -227,12 +228,7 @@ impl Dialect {
     }
 
     fn rewrite(&self, command: Command, listener: Listener<'_>) -> Translation {
-        // No name that a rule looks for is longer, and a name is caller's data of any length.
-        const LONGEST_NAME: usize = 16;
-        if command.name().len() > LONGEST_NAME {
-            return command.into();
-        }
-        match command.name().to_ascii_uppercase().as_slice() {
+        match &*Name::of(command.name()) {
             b"DELEX" => compare_and_set::delete(command, listener),
             b"DIGEST" => digest::rewrite(command, listener.engine),
             b"HEXPIRETIME" => whole_seconds::rewrite(command, listener.engine),
@@ -348,7 +344,7 @@ impl Answer<'_> {
 
 /// Users and configuration.
 fn administration(command: Command, listener: Listener<'_>) -> Translation {
-    match command.name().to_ascii_uppercase().as_slice() {
+    match &*Name::of(command.name()) {
         b"ACL" => users::rewrite(command, listener),
         b"CONFIG" => notifications::rewrite(command, listener.is_bundled),
         _ => command.into(),
@@ -363,11 +359,14 @@ fn no_answer<'r>() -> Reply<'r> {
 /// What the rules' own tests say: one line becomes another, or stays.
 #[cfg(test)]
 mod rewriting {
+    use bytes::Bytes;
+
     use super::{Sent, Translation};
     use crate::command::Command;
 
     pub fn command(line: &str) -> Command {
-        Command::new(line.split(' ').map(|word| word.as_bytes().to_vec()).collect()).unwrap()
+        let words = line.split(' ').map(|word| Bytes::copy_from_slice(word.as_bytes()));
+        Command::new(words.collect()).unwrap()
     }
 
     #[track_caller]

@@ -4,8 +4,10 @@
 //! exactly once there are 100 entries too many. With LIMIT it stays `~`, since Redis refuses LIMIT with
 //! `=`.
 
+use bytes::Bytes;
+
 use super::{Translation, script};
-use crate::command::Command;
+use crate::command::{Command, Name};
 
 /// What may stand between XADD's key and its trimming, and behind either's.
 const OPTIONS: [&[u8]; 4] = [b"NOMKSTREAM", b"KEEPREF", b"DELREF", b"ACKED"];
@@ -40,14 +42,14 @@ pub(super) fn rewrite(command: Command) -> Translation {
     let Some([strategy, about, threshold, rest @ ..]) = command.words().get(at..) else {
         return command.into();
     };
-    if about != b"~" || has_limit(rest) {
+    if about != "~" || has_limit(rest) {
         return command.into();
     }
     let is_number = (1..16).contains(&threshold.len()) && threshold.iter().all(u8::is_ascii_digit);
     let is_short = command.words().len() <= MOST_WORDS;
-    match strategy.to_ascii_uppercase().as_slice() {
+    match &*Name::of(strategy) {
         b"MAXLEN" if is_number && is_short => scripted(&command, at).unwrap_or(command.into()),
-        b"MAXLEN" | b"MINID" => command.with_word(at + 1, b"=".to_vec()).into(),
+        b"MAXLEN" | b"MINID" => command.with_word(at + 1, "=").into(),
         _ => command.into(),
     }
 }
@@ -58,20 +60,20 @@ fn scripted(command: &Command, at: usize) -> Option<Translation> {
     let (before, rest) = (&words[2..at], &words[at + 3..]);
     let behind = rest.iter().take_while(|word| is_one_of(word, &OPTIONS)).count();
     // NOMKSTREAM is not about trimming.
-    let is_about_trimming = |word: &&Vec<u8>| !word.eq_ignore_ascii_case(b"NOMKSTREAM");
+    let is_about_trimming = |word: &&Bytes| !word.eq_ignore_ascii_case(b"NOMKSTREAM");
     let options: Vec<_> = before.iter().chain(&rest[..behind]).filter(is_about_trimming).collect();
     let nomkstream = before.iter().chain(&rest[..behind]).filter(|word| !is_about_trimming(word));
-    let counts = [words[at + 2].clone(), options.len().to_string().into_bytes()];
+    let counts = [words[at + 2].clone(), options.len().to_string().into()];
     let arguments = counts
         .into_iter()
-        .chain(options.iter().map(|word| word.to_vec()))
+        .chain(options.into_iter().cloned())
         .chain(nomkstream.cloned())
         .chain(rest[behind..].iter().cloned());
     script::eval(LUA, [words[1].clone()], arguments)
 }
 
 /// LIMIT may stand behind other options, but not behind XADD's id.
-fn has_limit(options: &[Vec<u8>]) -> bool {
+fn has_limit(options: &[Bytes]) -> bool {
     let mut words = options.iter().skip_while(|word| is_one_of(word, &OPTIONS));
     words.next().is_some_and(|word| word.eq_ignore_ascii_case(b"LIMIT"))
 }

@@ -10,11 +10,11 @@
 use redis::Value;
 
 use super::Translation;
-use crate::command::Command;
+use crate::command::{Command, Name};
 
 pub(super) fn rewrite(command: Command) -> Translation {
     let arguments = command.arguments();
-    let nothing_to_do = match command.name().to_ascii_uppercase().as_slice() {
+    let nothing_to_do = match &*Name::of(command.name()) {
         b"UNLINK" | b"DEL" => arguments.is_empty(),
         // With DB the same key is another one.
         b"COPY" => match arguments {

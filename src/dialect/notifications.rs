@@ -7,11 +7,11 @@
 use redis::Value;
 
 use super::{Meaning, Sent, Translation};
-use crate::command::Command;
 use crate::command::policy::NOTIFICATIONS;
+use crate::command::{Command, Name};
 
 pub(super) fn rewrite(command: Command, is_bundled: bool) -> Translation {
-    match command.arguments().first().map(|word| word.to_ascii_uppercase()).as_deref() {
+    match command.arguments().first().map(|word| Name::of(word)).as_deref() {
         Some(b"GET") => Translation { sent: Sent::One(command), meaning: Meaning::Mapped(alone) },
         Some(b"SET") if is_bundled => Translation::lasting(command, ["CONFIG", "REWRITE"]),
         _ => command.into(),

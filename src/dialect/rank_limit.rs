@@ -5,6 +5,8 @@
 //! ZRANGE gets the whole range, of which the slice is cut here, since who may only read may run no
 //! script.
 
+use bytes::Bytes;
+
 use super::{Meaning, Sent, Translation, script};
 use crate::command::Command;
 
@@ -32,9 +34,9 @@ struct Limited {
     /// All that there are, if negative.
     count: i64,
     /// Name and keys.
-    before: Vec<Vec<u8>>,
+    before: Vec<Bytes>,
     /// The other options.
-    options: Vec<Vec<u8>>,
+    options: Vec<Bytes>,
 }
 
 /// ZRANGE.
@@ -113,12 +115,12 @@ impl Limited {
 
     /// The command with these ranks and without the LIMIT.
     fn between(&self, (first, last): (i64, i64)) -> Option<Command> {
-        let ranks = [first.to_string().into_bytes(), last.to_string().into_bytes()];
+        let ranks = [first, last].map(|rank| rank.to_string().into());
         Command::new([&self.before[..], &ranks, &self.options].concat())
     }
 }
 
-fn has(options: &[Vec<u8>], name: &[u8]) -> bool {
+fn has(options: &[Bytes], name: &[u8]) -> bool {
     options.iter().any(|word| word.eq_ignore_ascii_case(name))
 }
 

@@ -1,10 +1,12 @@
 //! `SCAN` without COUNT: at Upstash a small database comes back in one pass, and `upstash-redis`' own
 //! tests rely on it. Redis's default is 10 keys a pass.
 
+use bytes::Bytes;
+
 use crate::command::Command;
 
 /// Enough for a small database; a pass over it takes Redis a fraction of a millisecond.
-const COUNT: &[u8] = b"1000";
+const COUNT: &str = "1000";
 
 /// Every option of SCAN has a value, so that COUNT as a value (`MATCH count`) is none.
 pub(super) fn rewrite(command: Command) -> Command {
@@ -13,7 +15,7 @@ pub(super) fn rewrite(command: Command) -> Command {
         && command.words().len() >= 2
         && !options.any(|option| option.eq_ignore_ascii_case(b"COUNT"));
     match applies {
-        true => command.with_words([b"COUNT".to_vec(), COUNT.to_vec()]),
+        true => command.with_words(["COUNT", COUNT].map(Bytes::from)),
         false => command,
     }
 }

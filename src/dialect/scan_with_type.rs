@@ -1,6 +1,8 @@
 //! `SCAN … WITHTYPE`: Upstash answers each key with its type behind it, for its data browser
 //! (`@upstash/redis`' tests); Redis has no such option.
 
+use bytes::Bytes;
+
 use super::{Translation, json_type, script};
 use crate::command::Command;
 
@@ -17,17 +19,17 @@ end
 return {scan[1], found}";
 
 pub(super) fn rewrite(command: Command) -> Translation {
-    let is_it = |word: &Vec<u8>| word.eq_ignore_ascii_case(b"WITHTYPE");
+    let is_it = |word: &Bytes| word.eq_ignore_ascii_case(b"WITHTYPE");
     let Some(at) = option(&command, is_it) else { return json_type::asked(command).into() };
     let mut words = command.words().to_vec();
     words.remove(at);
     let Some(scan) = Command::new(words) else { return command.into() };
     let scan = json_type::asked(scan);
-    script::eval(LUA, [], scan.arguments().to_vec()).unwrap_or(command.into())
+    script::eval(LUA, [], scan.arguments().iter().cloned()).unwrap_or(command.into())
 }
 
 /// Where an option's name stands; what follows the names of the others is their value.
-fn option(command: &Command, is_it: impl Fn(&Vec<u8>) -> bool) -> Option<usize> {
+fn option(command: &Command, is_it: impl Fn(&Bytes) -> bool) -> Option<usize> {
     let mut at = 2;
     while let Some(word) = command.words().get(at) {
         if is_it(word) {

@@ -1,8 +1,10 @@
 //! `XREADGROUP … NOACK`: at Upstash it does not create the consumer (`@upstash/redis`' tests), in
 //! Redis it does.
 
+use bytes::Bytes;
+
 use super::{Translation, script};
-use crate::command::Command;
+use crate::command::{Command, Name};
 
 /// ARGV: group, consumer, then XREADGROUP's own arguments. With NOACK nothing becomes pending, so
 /// that a consumer that is new can go again.
@@ -35,14 +37,14 @@ pub(super) fn rewrite(command: Command) -> Translation {
 }
 
 /// The streams of `GROUP g c … NOACK … STREAMS key… id…`; `None` if it is anything else.
-fn keys(command: &Command) -> Option<Vec<Vec<u8>>> {
+fn keys(command: &Command) -> Option<Vec<Bytes>> {
     let [group, _, _, options @ ..] = command.arguments() else { return None };
     if !group.eq_ignore_ascii_case(b"GROUP") {
         return None;
     }
     let (mut at, mut noack) = (0, false);
     loop {
-        match options.get(at)?.to_ascii_uppercase().as_slice() {
+        match &*Name::of(options.get(at)?) {
             b"STREAMS" => break,
             b"NOACK" => (noack, at) = (true, at + 1),
             _ => at += 2,

@@ -12,11 +12,12 @@
 //! On the bundled Redis there is more to it: users are saved at each change, they cannot be given more
 //! than callers have, and pkv's own are not shown. (`command::policy` keeps those from being changed.)
 
+use bytes::Bytes;
 use redis::Value;
 use sha2::{Digest, Sha256};
 
 use super::{Listener, Meaning, Sent, Translation, error_words};
-use crate::command::{Command, acl};
+use crate::command::{Command, Name, acl};
 use crate::rest_token::{Key, Login};
 use crate::secret::Secret;
 
@@ -35,8 +36,7 @@ pub(super) struct Grant {
 pub(super) fn rewrite(command: Command, listener: Listener<'_>) -> Translation {
     let [subcommand, arguments @ ..] = command.arguments() else { return command.into() };
     let is_pkvs = |name: &[u8]| listener.is_bundled && acl::is_own(name);
-    let subcommand = subcommand.to_ascii_uppercase();
-    let result = match (subcommand.as_slice(), listener.key) {
+    let result = match (&*Name::of(subcommand), listener.key) {
         // Whatever the user may do in Redis: an ACL user of a server elsewhere may be an administrator.
         (b"GENTOKEN" | b"RESTTOKEN" | b"SETUSER" | b"DELUSER", None) => {
             Err(error_words::no_permission("acl"))
@@ -75,7 +75,7 @@ fn mapped(command: Command, map: fn(Value) -> Value) -> Translation {
 }
 
 /// `GENTOKEN user [password]`: nothing is stored, so nothing is sent.
-fn gentoken(arguments: &[Vec<u8>], key: &Key) -> Result<Translation, String> {
+fn gentoken(arguments: &[Bytes], key: &Key) -> Result<Translation, String> {
     let (user, password) = match arguments {
         [user] => (user, Secret::generate().map_err(|error| format!("ERR {error}"))?),
         [user, password] => {
@@ -107,7 +107,7 @@ fn signed(key: &Key, login: &Login) -> Result<String, String> {
 }
 
 /// `RESTTOKEN user password`: what GETUSER says of the user decides.
-fn resttoken(arguments: &[Vec<u8>], key: &Key) -> Result<Translation, String> {
+fn resttoken(arguments: &[Bytes], key: &Key) -> Result<Translation, String> {
     let [user, password] = arguments else {
         return Err("ERR invalid syntax. Usage: ACL RESTTOKEN username password".into());
     };
@@ -117,7 +117,7 @@ fn resttoken(arguments: &[Vec<u8>], key: &Key) -> Result<Translation, String> {
         Some(login) if login.user == user => login.password,
         _ => Secret::new(text(password)?),
     };
-    let words = ["ACL", "GETUSER", &user].map(|word| word.as_bytes().to_vec());
+    let words = ["ACL", "GETUSER", &user].map(|word| Bytes::copy_from_slice(word.as_bytes()));
     let grant = Grant { key: key.clone(), login: Login { user, password } };
     let command = Command::new(words.to_vec()).ok_or("ERR no command")?;
     Ok(Translation { sent: Sent::One(command), meaning: Meaning::Granted(Box::new(grant)) })
@@ -155,10 +155,10 @@ fn words_of<'a>(user: &'a Value, field: &[u8]) -> Vec<&'a [u8]> {
 }
 
 /// `SETUSER user rule…`.
-fn setuser(arguments: &[Vec<u8>], key: &Key, is_bundled: bool) -> Result<Translation, String> {
+fn setuser(arguments: &[Bytes], key: &Key, is_bundled: bool) -> Result<Translation, String> {
     let arity = "ERR wrong number of arguments for 'acl|setuser' command";
     let (name, rules) = arguments.split_first().ok_or(arity)?;
-    let mut words = vec![b"ACL".to_vec(), b"SETUSER".to_vec(), name.clone()];
+    let mut words = vec![Bytes::from("ACL"), Bytes::from("SETUSER"), name.clone()];
     // What is no text would keep pkv from reading its file of users at the next start, and Redis reads
     // a rule up to a NUL.
     if [name].into_iter().chain(rules).any(|word| text(word).is_err() || word.contains(&0)) {
@@ -168,7 +168,7 @@ fn setuser(arguments: &[Vec<u8>], key: &Key, is_bundled: bool) -> Result<Transla
         add_rule(&mut words, rule, name, key)?;
     }
     if is_bundled {
-        words.extend(acl::LIMITS.iter().map(|rule| rule.as_bytes().to_vec()));
+        words.extend(acl::LIMITS.map(Bytes::from));
     }
     let command = Command::new(words).ok_or(arity)?;
     Ok(if is_bundled { saved(command) } else { command.into() })
@@ -181,15 +181,15 @@ fn saved(change: Command) -> Translation {
 
 /// A rule as Redis is to get it. GENTOKEN's token is a password as it stands, for TCP clients, and so
 /// is the one that it carries, as which the token's bearer comes over REST.
-fn add_rule(words: &mut Vec<Vec<u8>>, rule: &[u8], name: &[u8], key: &Key) -> Result<(), String> {
+fn add_rule(words: &mut Vec<Bytes>, rule: &Bytes, name: &[u8], key: &Key) -> Result<(), String> {
     let refused = |what: &str| Err(format!("ERR Error in ACL SETUSER modifier: {what}"));
     let carried = |token| {
         key.login(token).filter(|login| login.user.as_bytes() == name).map(|login| login.password)
     };
-    match rule {
+    match &**rule {
         [sign @ (b'>' | b'<'), token @ ..] => match (carried(token), sign) {
             (Some(password), _) => {
-                words.push([&[*sign][..], password.reveal().as_bytes()].concat());
+                words.push([&[*sign][..], password.reveal().as_bytes()].concat().into());
             }
             (None, b'<') => {}
             (None, _) => {
@@ -208,7 +208,7 @@ fn add_rule(words: &mut Vec<Vec<u8>>, rule: &[u8], name: &[u8], key: &Key) -> Re
         }
         _ => {}
     }
-    words.push(rule.to_vec());
+    words.push(rule.clone());
     Ok(())
 }
 

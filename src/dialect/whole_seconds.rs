@@ -1,6 +1,7 @@
 //! `HEXPIRETIME`: Upstash counts the seconds that are over (the bound in `upstash-redis`' own test),
 //! Redis rounds up. So Redis is asked for milliseconds.
 
+use bytes::Bytes;
 use redis::Value;
 
 use super::{Meaning, Sent, Translation};
@@ -15,7 +16,7 @@ pub(super) fn rewrite(command: Command, engine: &Engine) -> Translation {
         return command.into();
     }
     let mut words = command.words().to_vec();
-    words[0] = b"HPEXPIRETIME".to_vec();
+    words[0] = Bytes::from("HPEXPIRETIME");
     let Some(command) = Command::new(words) else { return command.into() };
     Translation { sent: Sent::One(command), meaning: Meaning::Mapped(seconds) }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use redis::{ServerError, Value};
 
 use crate::command::{Batch, Command};
@@ -77,7 +78,7 @@ impl Probe {
 
     /// Sends one command; `None` if the connection is gone or does not answer.
     pub async fn call(&self, words: &[&str]) -> Option<Value> {
-        let words = words.iter().map(|word| word.as_bytes().to_vec()).collect();
+        let words = words.iter().map(|word| Bytes::copy_from_slice(word.as_bytes())).collect();
         let batch = Batch { commands: vec![Command::new(words)?], atomic: false };
         self.0.send(&batch, ANSWER).await.ok()?.values().into_iter().next()
     }

@@ -52,11 +52,14 @@ fn write_length(out: &mut Vec<u8>, kind: u8, length: usize) {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
 
     #[test]
     fn commands_are_arrays_of_strings_and_no_longer_than_was_said() {
-        let words = |words: &[&str]| words.iter().map(|word| word.as_bytes().to_vec()).collect();
+        let words =
+            |words: &[&str]| words.iter().map(|word| Bytes::from(word.to_string())).collect();
         let commands = [words(&["SET", "k", "\r\n\0"]), words(&["GET", ""])];
         let commands = commands.map(|words| Command::new(words).unwrap());
         let set = b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$3\r\n\r\n\0\r\n*2\r\n$3\r\nGET\r\n$0\r\n\r\n";

@@ -6,8 +6,7 @@ use std::time::Duration;
 use redis::Value;
 
 use super::Link;
-use crate::command::Command;
-use crate::command::policy::CONTAINERS;
+use crate::command::{Command, Name};
 
 /// A command by its server's own table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,7 +57,7 @@ impl Link {
 fn names(command: &Command) -> [Vec<u8>; 2] {
     let name = command.name().to_ascii_lowercase();
     let sub = match command.arguments().first() {
-        Some(word) if CONTAINERS.iter().any(|container| container.as_bytes() == name) => {
+        Some(word) if Name::of(command.name()).is_container() => {
             [name.as_slice(), b"|", &word.to_ascii_lowercase()].concat()
         }
         _ => name.clone(),

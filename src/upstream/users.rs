@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::pool::Pool;
-use crate::command::Command;
+use crate::command::{Command, Name};
 use crate::rest_token::Login;
 
 /// Users who are connected at once, with up to `max_connections` each. With one more, the one who has
@@ -46,7 +46,7 @@ impl UserPools {
     pub fn forget_those_changed_by(&self, commands: &[Command], target: usize) {
         for command in commands.iter().filter(|one| one.name().eq_ignore_ascii_case(b"ACL")) {
             let [subcommand, names @ ..] = command.arguments() else { continue };
-            let (names, all) = match subcommand.to_ascii_uppercase().as_slice() {
+            let (names, all) = match &*Name::of(subcommand) {
                 b"SETUSER" => (&names[..names.len().min(1)], false),
                 b"DELUSER" => (names, false),
                 b"LOAD" => (names, true),

@@ -254,7 +254,7 @@ mod tests {
     use super::*;
 
     fn commands(count: usize, bytes: usize) -> Vec<Command> {
-        vec![Command::new(vec![vec![b'x'; bytes]]).unwrap(); count]
+        vec![Command::new(vec![vec![b'x'; bytes].into()]).unwrap(); count]
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Path commands.
 
+use bytes::Bytes;
 use pkv::command::path::{parse, token};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -95,7 +96,7 @@ proptest! {
             query.insert(query.len() / 2, format!("_token={}", encoded(&spelt, in_query)));
         }
         let query = query.join("&");
-        let command = parse(&path, &body, Some(&query)).unwrap();
+        let command = parse(&path, &body.into(), Some(&query)).unwrap();
         prop_assert_eq!(command.words(), &want[..]);
         prop_assert_eq!(super::path::token(Some(&query)), token.map(String::into_bytes));
     }
@@ -117,7 +118,7 @@ proptest! {
                 false => want.extend(std::iter::once(key).chain(parts)),
             }
         }
-        match parse(&path, b"", Some(&query)) {
+        match parse(&path, &Bytes::new(), Some(&query)) {
             Ok(command) => prop_assert_eq!(command.words(), &want[..]),
             Err(error) => {
                 prop_assert!(want[0].is_empty(), "{:?}", want);
@@ -134,8 +135,8 @@ fn a_megabyte_of_path_and_query_is_read_in_time() {
     {
         let text = unit.repeat((1 << 20) / unit.len());
         in_time(unit, || {
-            let _ = parse(&text, b"", None);
-            let _ = parse("/get", text.as_bytes(), Some(&text));
+            let _ = parse(&text, &Bytes::new(), None);
+            let _ = parse("/get", &Bytes::copy_from_slice(text.as_bytes()), Some(&text));
             let _ = token(Some(&text));
         });
     }
