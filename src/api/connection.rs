@@ -13,18 +13,18 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use hyper::service::{Service, service_fn};
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use hyper_util::service::TowerToHyperService;
 use socket2::SockRef;
+use std::convert::Infallible;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{Instant, interval, timeout_at};
 use tracing::debug;
 
 use super::delivery::Activity;
+use super::server::Answering;
 
 /// Longest line and headers of a request, in bytes: what load balancers in front of pkv pass on at
 /// the most (AWS: 64 KB). It is also what is buffered for a client that does not read.
@@ -57,17 +57,17 @@ pub enum News {
 }
 
 /// What all connections have in common.
-pub struct Connections {
+pub struct Connections<A> {
     http: auto::Builder<TokioExecutor>,
-    router: Router,
+    answering: A,
     news: watch::Receiver<News>,
     idle_timeout: Duration,
     client_timeout: Duration,
 }
 
-impl Connections {
+impl<A: Answering> Connections<A> {
     pub fn new(
-        router: Router,
+        answering: A,
         news: watch::Receiver<News>,
         idle_timeout: Duration,
         client_timeout: Duration,
@@ -81,7 +81,7 @@ impl Connections {
             .keep_alive_interval(idle_timeout)
             .keep_alive_timeout(PING)
             .max_send_buf_size(BUFFER);
-        Self { http, router, news, idle_timeout, client_timeout }
+        Self { http, answering, news, idle_timeout, client_timeout }
     }
 
     /// Serves one of them to its end.
@@ -91,11 +91,10 @@ impl Connections {
         if !self.has_come(&stream, &activity, &mut news).await {
             return;
         }
-        let router = TowerToHyperService::new(self.router.clone());
-        let asked = activity.clone();
+        let (answering, asked) = (self.answering.clone(), activity.clone());
         let service = service_fn(move |request| {
-            let (delivery, answer) = (asked.begin(), router.call(request));
-            async move { answer.await.map(|response| delivery.of(response)) }
+            let (delivery, answer) = (asked.begin(), answering.clone().answer(request));
+            async move { Ok::<_, Infallible>(delivery.of(answer.await)) }
         });
         let mut connection = pin!(self.http.serve_connection(TokioIo::new(tuned(stream)), service));
         let mut looks = interval((self.idle_timeout.min(self.client_timeout) / 2).max(LOOK));

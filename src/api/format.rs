@@ -5,14 +5,16 @@
 //! request size exceeded", Upstash docs, "Troubleshooting"); here it is set apart. Whatever was asked,
 //! one such error is then the whole answer, and the commands have been executed.
 
-use axum::body::Body;
-use axum::http::{HeaderMap, Response};
+use http::{HeaderMap, HeaderName, Response};
 
-use super::delivery;
+use super::content::{Content, Piece};
 use super::error::{self, ApiError};
 use crate::dialect::Reply;
 use crate::reply::{self, Bounded, Encoding, Output, TooLarge};
 use crate::upstream::Pass;
+
+static ENCODING: HeaderName = HeaderName::from_static("upstash-encoding");
+static RESPONSE_FORMAT: HeaderName = HeaderName::from_static("upstash-response-format");
 
 /// The form of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +29,7 @@ impl Format {
     /// What the request's headers ask for.
     pub fn asked(headers: &HeaderMap) -> Result<Self, ApiError> {
         let json = Self::json(headers);
-        let Some(format) = headers.get("upstash-response-format") else { return Ok(json) };
+        let Some(format) = headers.get(&RESPONSE_FORMAT) else { return Ok(json) };
         match (format.as_bytes().to_ascii_lowercase().as_slice(), json) {
             (b"json", json) => Ok(json),
             (b"resp2", Self::Json(Encoding::Text)) => Ok(Self::Resp2),
@@ -45,14 +47,14 @@ impl Format {
     /// What the headers ask for where there is JSON only.
     pub fn json(headers: &HeaderMap) -> Self {
         let base64 = headers
-            .get("upstash-encoding")
+            .get(&ENCODING)
             .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"base64"));
         Self::Json(if base64 { Encoding::Base64 } else { Encoding::Text })
     }
 
     /// The answer to a single command: 400 if it is an error, or longer than `limit` bytes.
     /// The answer keeps the request's pass.
-    pub fn one(self, reply: &Reply, limit: Option<usize>, pass: Pass) -> Response<Body> {
+    pub fn one(self, reply: &Reply, limit: Option<usize>, pass: Pass) -> Response<Content> {
         let mut out = Bounded::new(limit);
         self.write(&mut out, reply);
         match (out.finish(), reply) {
@@ -69,7 +71,7 @@ impl Format {
         replies: impl Iterator<Item = Reply>,
         limit: Option<usize>,
         pass: Pass,
-    ) -> Response<Body> {
+    ) -> Response<Content> {
         let mut out = Bounded::new(limit);
         let [open, between, close]: [&[u8]; 3] = match self {
             Self::Json(_) => [b"[", b",", b"]"],
@@ -89,7 +91,7 @@ impl Format {
         }
     }
 
-    fn too_large(self, TooLarge { limit, actual }: TooLarge, pass: Pass) -> Response<Body> {
+    fn too_large(self, TooLarge { limit, actual }: TooLarge, pass: Pass) -> Response<Content> {
         self.one(&Reply::Error(error::size_exceeded(limit, actual as u64)), None, pass)
     }
 
@@ -102,8 +104,8 @@ impl Format {
         }
     }
 
-    fn response(self, body: Vec<u8>, pass: Pass) -> Response<Body> {
-        let body = delivery::held(body, pass);
+    fn response(self, body: Vec<u8>, pass: Pass) -> Response<Content> {
+        let body = Piece::held(body, pass);
         match self {
             Self::Json(_) => error::json(body),
             Self::Resp2 => error::octets(body),
