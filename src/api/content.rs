@@ -5,6 +5,7 @@
 //! Leaves to others: writing them, and the answer's headers.
 
 use std::pin::Pin;
+use std::sync::Arc;
 
 use bytes::{Buf, Bytes};
 use futures_util::Stream;
@@ -13,6 +14,7 @@ use http_body_util::Full;
 use tower_http::compression::CompressionBody;
 
 use super::delivery::Watched;
+use super::handover::Handover;
 use crate::upstream::Pass;
 
 /// Why an encoder failed.
@@ -48,6 +50,9 @@ impl Kind {
     }
 }
 
+/// Server-Sent Events, one or several at a time.
+pub type Events = Pin<Box<dyn Stream<Item = Bytes> + Send>>;
+
 /// An answer's body.
 pub struct Content {
     pub kind: Kind,
@@ -61,7 +66,9 @@ pub enum Source {
     /// All at once.
     Whole(Piece),
     /// As they happen.
-    Events(Pin<Box<dyn Stream<Item = Bytes> + Send>>),
+    Events(Events),
+    /// It is not hyper that gets them.
+    Elsewhere(Arc<Handover>),
     /// What was whole, in gzip.
     Zipped(Pin<Box<CompressionBody<Full<Piece>>>>),
 }
@@ -86,7 +93,7 @@ impl Source {
         match self {
             Self::Nothing => Some(0),
             Self::Whole(piece) => Some(piece.remaining()),
-            Self::Events(_) | Self::Zipped(_) => None,
+            Self::Events(_) | Self::Elsewhere(_) | Self::Zipped(_) => None,
         }
     }
 }

@@ -15,11 +15,11 @@ use hyper::body::{Body, Frame, SizeHint};
 use tokio::time::Instant;
 
 use super::body::SLOWEST;
-use super::content::{BoxError, Content, Kind, Piece, Source};
+use super::content::{BoxError, Content, Piece, Source};
 
 /// Bytes that are given to the connection at once: it can only be seen of a whole piece that the client
 /// has taken it.
-const PIECE: usize = 64 << 10;
+pub const PIECE: usize = 64 << 10;
 
 /// An answer of at most so many bytes is given to the connection as it is: looking after each costs as
 /// much as writing it, and a connection whose client takes nothing is soon full of them, or idle.
@@ -94,7 +94,7 @@ pub struct Delivery {
 impl Delivery {
     /// Watches over the answer.
     pub fn of(self, response: Response<Content>) -> Response<Tracked> {
-        if response.body().kind == Kind::Events {
+        if matches!(response.body().source, Source::Events(_)) {
             self.activity.note(self.place, |progress| progress.is_stream = true);
         } else {
             let now = Some(Instant::now());
@@ -185,6 +185,10 @@ impl Tracked {
             Source::Events(events) => {
                 events.as_mut().poll_next(cx).map(|event| event.map(|event| Ok(event.into())))
             }
+            Source::Elsewhere(handover) => {
+                handover.begin();
+                Poll::Pending
+            }
             Source::Zipped(body) => body.as_mut().poll_frame(cx).map(|frame| {
                 // Nothing that is whole has trailers.
                 frame.map(|frame| Ok(frame?.into_data().unwrap_or_default().into()))
@@ -235,6 +239,8 @@ impl Body for Tracked {
 #[cfg(test)]
 mod tests {
     use http_body_util::BodyExt;
+
+    use crate::api::content::Kind;
 
     use super::*;
 

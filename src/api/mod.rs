@@ -15,6 +15,7 @@ mod error;
 mod events;
 mod execute;
 mod format;
+mod handover;
 mod health;
 mod labour;
 mod manners;
