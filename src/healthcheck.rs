@@ -5,8 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use axum::body::Body;
-use http_body_util::{BodyExt, Limited};
+use bytes::Bytes;
+use http_body_util::{BodyExt, Empty, Limited};
 use hyper::Request;
 use hyper::client::conn::http1;
 use hyper::header::HOST;
@@ -35,7 +35,7 @@ async fn ask(config: &Config, port: u16) -> anyhow::Result<()> {
     let stream = connect(config, port).await?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     let driver = tokio::spawn(connection);
-    let request = Request::get("/ready").header(HOST, "localhost").body(Body::empty())?;
+    let request = Request::get("/ready").header(HOST, "localhost").body(Empty::<Bytes>::new())?;
     let response = sender.send_request(request).await.context("asking /ready")?;
     let status = response.status();
     let body = Limited::new(response.into_body(), ANSWER).collect().await;

@@ -30,7 +30,7 @@
 //! # A request's path
 //!
 //! ```text
-//! api::router ─ api::auth (token → Tenant) ─ command::body or command::path ─ command::policy
+//! api::answer ─ api::auth (token → Tenant) ─ command::body or command::path ─ command::policy
 //!             ─ dialect::translate ─ upstream::execute(batch) ─ dialect's answer ─ reply ─ Response
 //! ```
 
@@ -180,13 +180,12 @@ impl Serving {
             client_timeout: config.client_timeout,
             probe: api::Probe::default(),
         };
-        let router = api::router(Arc::new(context));
         let limits = api::Limits {
             connections: limits.connections,
             idle_timeout: config.idle_timeout,
             client_timeout: config.client_timeout,
         };
-        let server = tokio::spawn(api::serve(listener, router, stop.clone(), limits));
+        let server = tokio::spawn(api::serve(listener, Arc::new(context), stop.clone(), limits));
         Self { server, upstreams }
     }
 

@@ -1,7 +1,7 @@
 //! Whose request this is.
 
-use axum::http::HeaderMap;
-use axum::http::header::AUTHORIZATION;
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
 
 use crate::command::path;
 use crate::tokens::{Denied, Tenant, Tokens};

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
-use axum::http::HeaderMap;
-use axum::http::header::EXPECT;
+use bytes::Bytes;
+use futures_util::FutureExt;
+use http::HeaderMap;
+use http::header::EXPECT;
 use http_body_util::BodyExt;
-use hyper::body::Body as _;
+use hyper::body::{Body, Incoming};
 use tokio::time::{Instant, timeout_at};
 
 use super::Context;
@@ -29,7 +30,7 @@ pub const SLOWEST: u64 = 16 << 10;
 pub async fn read(
     context: &Context,
     headers: &HeaderMap,
-    mut body: Body,
+    mut body: Incoming,
     pass: &mut Pass,
 ) -> Result<Bytes, ApiError> {
     let limit = context.max_body;
@@ -39,12 +40,11 @@ pub async fn read(
         pass_over(context, headers, body).await;
         return Err(ApiError::TooLarge { limit, actual: announced });
     }
-    let begun = Instant::now();
+    let mut patience = Patience { pause: context.client_timeout, begun: None };
     let mut whole = Whole::Nothing;
-    loop {
-        let fair = Duration::from_secs(whole.len() as u64 / SLOWEST);
-        let latest = begun + context.client_timeout + fair;
-        let Some(bytes) = next(context, &mut body, latest).await? else { break };
+    // The usual body is whole with its first frame.
+    while !body.is_end_stream() {
+        let Some(bytes) = next(&mut body, &mut patience, whole.len()).await? else { break };
         let length = whole.len() + bytes.len();
         if length > limit {
             drop(whole);
@@ -113,22 +113,42 @@ impl From<Whole> for Bytes {
 
 /// Reads a body that nobody wants, so that the client gets to see why. One that asks first is answered
 /// before it sends anything.
-pub async fn pass_over(context: &Context, headers: &HeaderMap, body: Body) {
+pub async fn pass_over(context: &Context, headers: &HeaderMap, body: Incoming) {
     if !headers.contains_key(EXPECT) {
         discard(context, body, 0).await;
     }
 }
 
-/// The next bytes; trailers are passed over. A client that went away is one that timed out: nobody
-/// will read the answer.
+/// How long a client that sends a body is waited for. The clock is not looked at before it has to be.
+struct Patience {
+    pause: Duration,
+    /// The first time that there was nothing to be read.
+    begun: Option<Instant>,
+}
+
+impl Patience {
+    /// For the next frame, of a client that has sent so many bytes.
+    fn deadline(&mut self, length: usize) -> Instant {
+        let now = Instant::now();
+        let fair = Duration::from_secs(length as u64 / SLOWEST);
+        let latest = *self.begun.get_or_insert(now) + self.pause + fair;
+        latest.min(now + self.pause)
+    }
+}
+
+/// The next bytes, behind `length` others; trailers are passed over. A client that went away is one that
+/// timed out: nobody will read the answer.
 async fn next(
-    context: &Context,
-    body: &mut Body,
-    latest: Instant,
+    body: &mut Incoming,
+    patience: &mut Patience,
+    length: usize,
 ) -> Result<Option<Bytes>, ApiError> {
     loop {
-        let deadline = latest.min(Instant::now() + context.client_timeout);
-        match timeout_at(deadline, body.frame()).await {
+        let frame = match body.frame().now_or_never() {
+            Some(frame) => Ok(frame),
+            None => timeout_at(patience.deadline(length), body.frame()).await,
+        };
+        match frame {
             Ok(Some(Ok(frame))) => {
                 if let Ok(bytes) = frame.into_data() {
                     return Ok(Some(bytes));
@@ -141,7 +161,7 @@ async fn next(
 }
 
 /// Reads on without keeping anything; returns how many bytes came in all, `read` before included.
-async fn discard(context: &Context, mut body: Body, mut read: u64) -> u64 {
+async fn discard(context: &Context, mut body: Incoming, mut read: u64) -> u64 {
     let most = (context.max_body as u64).saturating_mul(DISCARD);
     let deadline = Instant::now() + DISCARD_TIME;
     while read < most {

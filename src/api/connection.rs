@@ -9,22 +9,30 @@
 //! Each is looked at now and then, so that it may be some seconds more. When connections run short,
 //! those that have been idle for [`SPARED`] are closed for the new ones. A stream of events is not idle.
 
-use std::pin::pin;
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::Router;
-use hyper::service::{Service, service_fn};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use futures_util::FutureExt;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::Service;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::conn::auto;
-use hyper_util::service::TowerToHyperService;
 use socket2::SockRef;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{Instant, interval, timeout_at};
 use tracing::debug;
 
-use super::delivery::Activity;
+use super::content::{BoxError, Events};
+use super::delivery::{Activity, Tracked};
+use super::handover::{self, Handover, Wire};
+use super::server::Answering;
 
 /// Longest line and headers of a request, in bytes: what load balancers in front of pkv pass on at
 /// the most (AWS: 64 KB). It is also what is buffered for a client that does not read.
@@ -36,6 +44,9 @@ const UNSENT: u32 = 128 << 10;
 
 /// Longest wait for an HTTP/2 peer to say that it is still there.
 const PING: Duration = Duration::from_secs(20);
+
+/// What a connection of HTTP/2 begins with.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// How long a connection may have been idle and still be kept when connections run short: a client
 /// that is at work asks again sooner.
@@ -57,17 +68,18 @@ pub enum News {
 }
 
 /// What all connections have in common.
-pub struct Connections {
+pub struct Connections<A> {
     http: auto::Builder<TokioExecutor>,
-    router: Router,
+    http1: http1::Builder,
+    answering: A,
     news: watch::Receiver<News>,
     idle_timeout: Duration,
     client_timeout: Duration,
 }
 
-impl Connections {
+impl<A: Answering> Connections<A> {
     pub fn new(
-        router: Router,
+        answering: A,
         news: watch::Receiver<News>,
         idle_timeout: Duration,
         client_timeout: Duration,
@@ -75,13 +87,15 @@ impl Connections {
         let mut http = auto::Builder::new(TokioExecutor::new());
         // Its own limit on headers does not hold before it knows the version, nor for HTTP/2.
         http.http1().header_read_timeout(None).max_buf_size(BUFFER);
+        let mut http1 = http1::Builder::new();
+        http1.header_read_timeout(None).max_buf_size(BUFFER).max_header_size(BUFFER);
         // A peer that has gone silent in the middle of a stream is asked whether it is still there.
         http.http2()
             .timer(TokioTimer::new())
             .keep_alive_interval(idle_timeout)
             .keep_alive_timeout(PING)
             .max_send_buf_size(BUFFER);
-        Self { http, router, news, idle_timeout, client_timeout }
+        Self { http, http1, answering, news, idle_timeout, client_timeout }
     }
 
     /// Serves one of them to its end.
@@ -91,43 +105,65 @@ impl Connections {
         if !self.has_come(&stream, &activity, &mut news).await {
             return;
         }
-        let router = TowerToHyperService::new(self.router.clone());
-        let asked = activity.clone();
-        let service = service_fn(move |request| {
-            let (delivery, answer) = (asked.begin(), router.call(request));
-            async move { answer.await.map(|response| delivery.of(response)) }
-        });
-        let mut connection = pin!(self.http.serve_connection(TokioIo::new(tuned(stream)), service));
+        let may_be_http_2 = may_be_http_2(&stream);
+        let handover = Arc::new(Handover::new(!may_be_http_2));
+        let wire = Wire::new(tuned(stream), handover.clone());
+        let service = Requests {
+            answering: self.answering.clone(),
+            activity: activity.clone(),
+            handover: handover.clone(),
+        };
+        let connection = match may_be_http_2 {
+            true => Connection::Either(Box::pin(self.http.serve_connection(wire, service))),
+            false => Connection::Http1(Box::new(self.http1.serve_connection(wire, service))),
+        };
+        let streaming = self.converse(connection, &activity, &handover, news).await;
+        if let Some((socket, events)) = streaming {
+            handover::deliver(socket, events, self.client_timeout).await;
+        }
+    }
+
+    /// Lets hyper serve the connection to its end, or to the head of a stream.
+    async fn converse(
+        &self,
+        mut connection: Connection<'_, A>,
+        activity: &Activity,
+        handover: &Handover,
+        mut news: watch::Receiver<News>,
+    ) -> Option<(TcpStream, Events)> {
         let mut looks = interval((self.idle_timeout.min(self.client_timeout) / 2).max(LOOK));
         let mut is_ending = false;
         loop {
             let end = tokio::select! {
                 biased; // most of the time it is the first
-                ended = connection.as_mut() => {
-                    if let Err(error) = ended {
-                        debug!(%error, "connection ended");
-                    }
-                    return;
+                ended = poll_fn(|cx| connection.poll(cx, handover)) => {
+                    return match ended {
+                        Ok(events) => connection.into_socket().zip(events),
+                        Err(error) => {
+                            debug!(%error, "connection ended");
+                            None
+                        }
+                    };
                 }
                 _ = looks.tick() => {
                     if activity.is_stalled(self.client_timeout) {
                         debug!("a client that does not take its answer was cut off");
-                        return;
+                        return None;
                     }
                     activity.idle().is_some_and(|idle| idle >= self.idle_timeout)
                 }
                 Ok(()) = news.changed() => match *news.borrow_and_update() {
-                    News::Shortage if is_too_idle(&activity) => return,
+                    News::Shortage if is_too_idle(activity) => return None,
                     news => news == News::Stop,
                 },
             };
             // One that has been told and is idle all the same is in the middle of its headers.
             if end && is_ending && activity.idle().is_some() {
-                return;
+                return None;
             }
             if end {
                 is_ending = true;
-                connection.as_mut().graceful_shutdown();
+                connection.graceful_shutdown();
             }
         }
     }
@@ -151,6 +187,77 @@ impl Connections {
                 },
             }
         }
+    }
+}
+
+/// Those of one connection.
+struct Requests<A> {
+    answering: A,
+    activity: Arc<Activity>,
+    handover: Arc<Handover>,
+}
+
+impl<A: Answering> Service<Request<Incoming>> for Requests<A> {
+    type Response = Response<Tracked>;
+    type Error = Infallible;
+    /// Not a part of the connection, which would keep its room while it is idle.
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let (delivery, handover) = (self.activity.begin(), self.handover.clone());
+        let (version, answer) = (request.version(), self.answering.clone().answer(request));
+        Box::pin(async move { Ok(delivery.of(handover.of(version, answer.await))) })
+    }
+}
+
+/// What hyper knows of a connection.
+enum Connection<'a, A: Answering> {
+    Http1(Box<http1::Connection<Wire, Requests<A>>>),
+    /// Whatever it turns out to be.
+    Either(Pin<Box<auto::Connection<'a, Wire, Requests<A>, TokioExecutor>>>),
+}
+
+impl<A: Answering> Connection<'_, A> {
+    /// Goes on until the connection has ended, or events are to follow that hyper does not get.
+    fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        handover: &Handover,
+    ) -> Poll<Result<Option<Events>, BoxError>> {
+        let ended = match self {
+            Self::Http1(one) => Pin::new(one).poll(cx).map_err(BoxError::from),
+            Self::Either(one) => one.as_mut().poll(cx),
+        };
+        match ended {
+            Poll::Ready(ended) => Poll::Ready(ended.map(|()| None)),
+            Poll::Pending => match handover.take() {
+                Some(events) => Poll::Ready(Ok(Some(events))),
+                None => Poll::Pending,
+            },
+        }
+    }
+
+    fn graceful_shutdown(&mut self) {
+        match self {
+            Self::Http1(one) => Pin::new(&mut **one).graceful_shutdown(),
+            Self::Either(one) => one.as_mut().graceful_shutdown(),
+        }
+    }
+
+    fn into_socket(self) -> Option<TcpStream> {
+        match self {
+            Self::Http1(one) => Some(one.into_parts().io.into_inner()),
+            Self::Either(_) => None,
+        }
+    }
+}
+
+/// Whether the first bytes, as far as they have come, are those of HTTP/2 (RFC 9113, section 3.4).
+fn may_be_http_2(stream: &TcpStream) -> bool {
+    let mut first = [0; PREFACE.len()];
+    match stream.peek(&mut first).now_or_never() {
+        Some(Ok(length)) => PREFACE.starts_with(&first[..length]),
+        _ => true,
     }
 }
 

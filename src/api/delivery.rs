@@ -5,50 +5,25 @@
 //! ([`Activity::is_stalled`]), whatever the version of HTTP. Leaves to others: ending it.
 
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use axum::body::{Body, Bytes, HttpBody};
-use axum::http::Response;
-use hyper::body::{Frame, SizeHint};
+use bytes::{Buf, Bytes};
+use http::Response;
+use hyper::body::{Body, Frame, SizeHint};
 use tokio::time::Instant;
 
 use super::body::SLOWEST;
-use super::error;
-use crate::upstream::Pass;
+use super::content::{BoxError, Content, Piece, Source};
 
 /// Bytes that are given to the connection at once: it can only be seen of a whole piece that the client
 /// has taken it.
-const PIECE: usize = 64 << 10;
+pub const PIECE: usize = 64 << 10;
 
 /// An answer of at most so many bytes is given to the connection as it is: looking after each costs as
 /// much as writing it, and a connection whose client takes nothing is soon full of them, or idle.
-const SMALL: u64 = 1 << 10;
-
-/// A shorter answer keeps the room in which it has grown, in bytes.
-const SHRUNK: usize = 4 << 10;
-
-/// The bytes of an answer, with the room that they take in the memory.
-pub fn held(mut bytes: Vec<u8>, mut pass: Pass) -> Bytes {
-    // It has grown by doubling.
-    if bytes.len() > SHRUNK {
-        bytes.shrink_to_fit();
-    }
-    pass.set(bytes.len());
-    Bytes::from_owner(Held { bytes, _pass: pass })
-}
-
-struct Held {
-    bytes: Vec<u8>,
-    _pass: Pass,
-}
-
-impl AsRef<[u8]> for Held {
-    fn as_ref(&self) -> &[u8] {
-        &self.bytes
-    }
-}
+const SMALL: usize = 1 << 10;
 
 /// What happens on one connection.
 #[derive(Debug)]
@@ -56,7 +31,8 @@ pub struct Activity(Mutex<Happening>);
 
 #[derive(Debug)]
 struct Happening {
-    deliveries: Vec<Weak<Progressing>>,
+    /// Each has a place for as long as it takes; then another may have it. HTTP/1 needs one.
+    deliveries: Vec<Option<Progress>>,
     quiet_since: Instant,
 }
 
@@ -69,28 +45,38 @@ impl Activity {
 
     /// A request has come.
     pub fn begin(self: &Arc<Self>) -> Delivery {
-        let progress =
-            Progress { is_stream: false, out: 0, waits_since: None, answered_at: None, taken: 0 };
-        let delivery =
-            Arc::new(Progressing { activity: self.clone(), progress: Mutex::new(progress) });
         let mut happening = self.lock();
-        happening.deliveries.retain(|one| one.strong_count() > 0);
-        happening.deliveries.push(Arc::downgrade(&delivery));
-        Delivery(delivery)
+        let free = happening.deliveries.iter().position(Option::is_none);
+        let place = free.unwrap_or(happening.deliveries.len());
+        if free.is_none() {
+            happening.deliveries.push(None);
+        }
+        happening.deliveries[place] = Some(Progress::default());
+        Delivery { activity: self.clone(), place }
     }
 
     /// How long nothing has been under way; `None` while something is.
     pub fn idle(&self) -> Option<Duration> {
         let happening = self.lock();
-        let is_busy = happening.deliveries.iter().any(|one| one.strong_count() > 0);
+        let is_busy = happening.deliveries.iter().any(Option::is_some);
         (!is_busy).then(|| happening.quiet_since.elapsed())
     }
 
     /// Whether there is an answer of which the client has taken nothing for so long, or too little in
     /// all.
     pub fn is_stalled(&self, limit: Duration) -> bool {
-        let deliveries: Vec<_> = self.lock().deliveries.iter().filter_map(Weak::upgrade).collect();
-        deliveries.iter().any(|one| one.lock().is_stalled(limit))
+        self.lock().deliveries.iter().flatten().any(|one| one.is_stalled(limit))
+    }
+
+    /// Notes what has become of one of them, and its end.
+    fn note(&self, place: usize, news: impl FnOnce(&mut Progress)) {
+        let mut happening = self.lock();
+        let Some(progress) = &mut happening.deliveries[place] else { return };
+        news(progress);
+        if progress.is_handed_over && progress.out == 0 {
+            happening.deliveries[place] = None;
+            happening.quiet_since = Instant::now();
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Happening> {
@@ -98,32 +84,69 @@ impl Activity {
     }
 }
 
-/// A request, and its answer to the last byte.
+/// A request, and its answer until the connection has all of it.
 #[derive(Debug)]
-pub struct Delivery(Arc<Progressing>);
+pub struct Delivery {
+    activity: Arc<Activity>,
+    place: usize,
+}
 
 impl Delivery {
     /// Watches over the answer.
-    pub fn of(self, response: Response<Body>) -> Response<Tracked> {
-        self.0.answer(error::is_event_stream(&response));
-        response.map(|body| {
-            let is_small = body.size_hint().exact().is_some_and(|length| length <= SMALL);
-            Tracked { body, is_small, rest: Bytes::new(), delivery: self.0 }
-        })
+    pub fn of(self, response: Response<Content>) -> Response<Tracked> {
+        if matches!(response.body().source, Source::Events(_)) {
+            self.activity.note(self.place, |progress| progress.is_stream = true);
+        } else {
+            let now = Some(Instant::now());
+            self.activity.note(self.place, |progress| {
+                (progress.waits_since, progress.answered_at) = (now, now);
+            });
+        }
+        response.map(|body| Tracked { source: body.source, rest: Bytes::new(), delivery: self })
+    }
+
+    /// A piece that the connection gets now.
+    fn hand_out(&self, piece: Piece) -> Piece {
+        self.activity.note(self.place, |progress| {
+            progress.out += 1;
+            progress.waits_since.get_or_insert_with(Instant::now);
+        });
+        let bytes = piece.remaining();
+        piece.watched(Watched { activity: self.activity.clone(), place: self.place, bytes })
     }
 }
 
-/// Dropped with the last piece of the answer.
-#[derive(Debug)]
-struct Progressing {
-    activity: Arc<Activity>,
-    progress: Mutex<Progress>,
+impl Drop for Delivery {
+    fn drop(&mut self) {
+        self.activity.note(self.place, |progress| progress.is_handed_over = true);
+    }
 }
 
+/// A piece of an answer that the connection has and the client has not.
 #[derive(Debug)]
+pub struct Watched {
+    activity: Arc<Activity>,
+    place: usize,
+    bytes: usize,
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.activity.note(self.place, |progress| {
+            progress.out -= 1;
+            progress.taken += self.bytes as u64;
+            let is_quiet = progress.is_stream && progress.out == 0;
+            progress.waits_since = (!is_quiet).then(Instant::now);
+        });
+    }
+}
+
+#[derive(Debug, Default)]
 struct Progress {
     /// A stream may have nothing to deliver.
     is_stream: bool,
+    /// The connection has all of it.
+    is_handed_over: bool,
     /// Pieces that the connection has and the client has not.
     out: usize,
     /// Since when the client could have taken something.
@@ -143,111 +166,73 @@ impl Progress {
     }
 }
 
-impl Progressing {
-    fn answer(&self, is_stream: bool) {
-        let mut progress = self.lock();
-        progress.is_stream = is_stream;
-        progress.waits_since = (!is_stream).then(Instant::now);
-        progress.answered_at = progress.waits_since;
-    }
-
-    fn handed_out(&self) {
-        let mut progress = self.lock();
-        progress.out += 1;
-        progress.waits_since.get_or_insert_with(Instant::now);
-    }
-
-    fn taken(&self, bytes: usize) {
-        let mut progress = self.lock();
-        progress.out -= 1;
-        progress.taken += bytes as u64;
-        let is_quiet = progress.is_stream && progress.out == 0;
-        progress.waits_since = (!is_quiet).then(Instant::now);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Progress> {
-        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Drop for Progressing {
-    fn drop(&mut self) {
-        self.activity.lock().quiet_since = Instant::now();
-    }
-}
-
-/// A piece of an answer; dropped when it has left.
-struct Piece {
-    bytes: Bytes,
-    delivery: Arc<Progressing>,
-}
-
-impl Piece {
-    fn of(bytes: Bytes, delivery: &Arc<Progressing>) -> Bytes {
-        delivery.handed_out();
-        Bytes::from_owner(Self { bytes, delivery: delivery.clone() })
-    }
-}
-
-impl AsRef<[u8]> for Piece {
-    fn as_ref(&self) -> &[u8] {
-        &self.bytes
-    }
-}
-
-impl Drop for Piece {
-    fn drop(&mut self) {
-        self.delivery.taken(self.bytes.len());
-    }
-}
-
 /// A body whose bytes are handed out in pieces.
-#[derive(Debug)]
 pub struct Tracked {
-    body: Body,
-    is_small: bool,
+    source: Source,
     rest: Bytes,
-    delivery: Arc<Progressing>,
+    delivery: Delivery,
 }
 
-impl HttpBody for Tracked {
-    type Data = Bytes;
-    type Error = axum::Error;
+impl Tracked {
+    /// The next bytes, as they come.
+    fn poll_source(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Piece, BoxError>>> {
+        match &mut self.source {
+            Source::Nothing => Poll::Ready(None),
+            Source::Whole(_) => match std::mem::replace(&mut self.source, Source::Nothing) {
+                Source::Whole(piece) => Poll::Ready(Some(Ok(piece))),
+                _ => Poll::Ready(None),
+            },
+            Source::Events(events) => {
+                events.as_mut().poll_next(cx).map(|event| event.map(|event| Ok(event.into())))
+            }
+            Source::Elsewhere(handover) => {
+                handover.begin();
+                Poll::Pending
+            }
+            Source::Zipped(body) => body.as_mut().poll_frame(cx).map(|frame| {
+                // Nothing that is whole has trailers.
+                frame.map(|frame| Ok(frame?.into_data().unwrap_or_default().into()))
+            }),
+        }
+    }
+}
+
+impl Body for Tracked {
+    type Data = Piece;
+    type Error = BoxError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        if self.is_small {
-            return Pin::new(&mut self.body).poll_frame(cx);
-        }
+    ) -> Poll<Option<Result<Frame<Piece>, BoxError>>> {
         if self.rest.is_empty() {
-            match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
-                Some(Ok(frame)) => match frame.into_data() {
-                    Ok(bytes) => self.rest = bytes,
-                    Err(frame) => return Poll::Ready(Some(Ok(frame))),
-                },
-                other => return Poll::Ready(other),
+            let is_whole = matches!(self.source, Source::Whole(_));
+            match ready!(self.poll_source(cx)) {
+                Some(Ok(piece)) if is_whole && piece.remaining() <= SMALL => {
+                    return Poll::Ready(Some(Ok(Frame::data(piece))));
+                }
+                Some(Ok(piece)) if piece.remaining() <= PIECE => {
+                    return Poll::Ready(Some(Ok(Frame::data(self.delivery.hand_out(piece)))));
+                }
+                Some(Ok(piece)) => self.rest = piece.into_bytes(),
+                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+                None => return Poll::Ready(None),
             }
         }
         let length = self.rest.len().min(PIECE);
         let bytes = self.rest.split_to(length);
-        Poll::Ready(Some(Ok(Frame::data(Piece::of(bytes, &self.delivery)))))
+        Poll::Ready(Some(Ok(Frame::data(self.delivery.hand_out(bytes.into())))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.rest.is_empty() && self.body.is_end_stream()
+        self.rest.is_empty() && matches!(self.source, Source::Nothing)
     }
 
     fn size_hint(&self) -> SizeHint {
-        let rest = self.rest.len() as u64;
-        let body = self.body.size_hint();
-        let mut hint = SizeHint::new();
-        hint.set_lower(body.lower().saturating_add(rest));
-        if let Some(upper) = body.upper() {
-            hint.set_upper(upper.saturating_add(rest));
+        match self.source.length() {
+            Some(length) => SizeHint::with_exact((length + self.rest.len()) as u64),
+            None => SizeHint::default(),
         }
-        hint
     }
 }
 
@@ -255,18 +240,20 @@ impl HttpBody for Tracked {
 mod tests {
     use http_body_util::BodyExt;
 
+    use crate::api::content::Kind;
+
     use super::*;
 
     const LIMIT: Duration = Duration::from_secs(30);
 
-    fn tracked(body: Body, is_stream: bool) -> (Arc<Activity>, Tracked) {
+    fn tracked(content: Content) -> (Arc<Activity>, Tracked) {
         let activity = Arc::new(Activity::new());
-        let response = match is_stream {
-            true => error::event_stream(body),
-            false => error::json(body),
-        };
-        let body = activity.begin().of(response).into_body();
+        let body = activity.begin().of(Response::new(content)).into_body();
         (activity, body)
+    }
+
+    fn json(bytes: impl Into<Piece>) -> Content {
+        Content::whole(Kind::Json, bytes)
     }
 
     async fn pass_time(seconds: u64) {
@@ -275,13 +262,16 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_answer_is_stalled_when_no_piece_of_it_is_taken_for_too_long() {
-        let (activity, mut body) = tracked(Body::from(vec![b'x'; 3 * PIECE - 1]), false);
+        let (activity, mut body) = tracked(json(vec![b'x'; 3 * PIECE - 1]));
         assert_eq!(body.size_hint().exact(), Some(3 * PIECE as u64 - 1));
         let mut pieces = Vec::new();
         while let Some(frame) = body.frame().await {
             pieces.push(frame.unwrap().into_data().unwrap());
         }
-        assert_eq!(pieces.iter().map(Bytes::len).collect::<Vec<_>>(), [PIECE, PIECE, PIECE - 1]);
+        assert_eq!(
+            pieces.iter().map(Piece::remaining).collect::<Vec<_>>(),
+            [PIECE, PIECE, PIECE - 1]
+        );
         drop(body);
         pass_time(20).await;
         assert!(!activity.is_stalled(LIMIT));
@@ -300,7 +290,7 @@ mod tests {
     /// A piece every 10 s is no pause, but too slow in the end: 64 KB are given 4 s.
     #[tokio::test(start_paused = true)]
     async fn an_answer_is_stalled_when_it_is_taken_too_slowly() {
-        let (activity, mut body) = tracked(Body::from(vec![b'x'; 20 * PIECE]), false);
+        let (activity, mut body) = tracked(json(vec![b'x'; 20 * PIECE]));
         let mut taken = 0;
         while !activity.is_stalled(LIMIT) {
             assert!(taken < 10);
@@ -313,12 +303,12 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn one_that_is_never_asked_for_is_stalled_too_but_not_a_quiet_stream() {
-        let (activity, _body) = tracked(Body::from("x"), false);
+        let (activity, _body) = tracked(json("x"));
         pass_time(31).await;
         assert!(activity.is_stalled(LIMIT));
 
-        let events = futures_util::stream::iter([Ok::<_, axum::Error>("data: x\n\n")]);
-        let (activity, mut body) = tracked(Body::from_stream(events), true);
+        let events = futures_util::stream::iter([Bytes::from_static(b"data: x\n\n")]);
+        let (activity, mut body) = tracked(Content::events(events));
         pass_time(31).await;
         assert!(!activity.is_stalled(LIMIT));
         let event = body.frame().await;

@@ -1,12 +1,9 @@
 //! Errors as HTTP: the only place that names status codes.
 
-use axum::body::Body;
-use axum::http::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, RETRY_AFTER, VARY,
-};
-use axum::http::{HeaderValue, Response, StatusCode};
-use axum::response::IntoResponse;
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, RETRY_AFTER, VARY};
+use http::{HeaderValue, Response, StatusCode};
 
+use super::content::{Content, Kind, Piece};
 use crate::command::ParseError;
 use crate::dialect;
 use crate::reply;
@@ -103,10 +100,9 @@ impl ApiError {
     fn may_be_retried(&self) -> bool {
         matches!(self, Self::Fault(Fault::NotSent | Fault::Busy | Fault::Down(_)))
     }
-}
 
-impl IntoResponse for ApiError {
-    fn into_response(self) -> Response<Body> {
+    /// The answer that says so.
+    pub fn into_response(self) -> Response<Content> {
         let mut out = Vec::new();
         reply::write_error(&mut out, &self.text());
         let mut response = json(out);
@@ -124,17 +120,14 @@ pub fn size_exceeded(limit: usize, actual: u64) -> String {
 }
 
 /// 200 with a JSON body.
-pub fn json(body: impl Into<Body>) -> Response<Body> {
-    let mut response = Response::new(body.into());
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response
+pub fn json(body: impl Into<Piece>) -> Response<Content> {
+    Response::new(Content::whole(Kind::Json, body))
 }
 
 /// 200 with a page that brings everything with it, and may be framed by Hugging Face alone.
-pub fn page(html: String) -> Response<Body> {
-    let mut response = Response::new(html.into());
+pub fn page(html: String) -> Response<Content> {
+    let mut response = Response::new(Content::whole(Kind::Page, html));
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
     let policy = "default-src 'none'; style-src 'unsafe-inline'; \
         frame-ancestors 'self' https://huggingface.co https://*.hf.space";
     headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
@@ -144,37 +137,28 @@ pub fn page(html: String) -> Response<Body> {
 }
 
 /// 200 with Server-Sent Events.
-pub fn event_stream(body: Body) -> Response<Body> {
-    let mut response = Response::new(body);
+pub fn event_stream(events: Content) -> Response<Content> {
+    let mut response = Response::new(events);
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     // nginx would hold events back otherwise.
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
     response
 }
 
-/// Whether the answer is a stream.
-pub fn is_event_stream(response: &Response<Body>) -> bool {
-    response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind == "text/event-stream")
-}
-
 /// 200 with a body of bytes.
-pub fn octets(body: impl Into<Body>) -> Response<Body> {
-    let mut response = Response::new(body.into());
-    let octets = HeaderValue::from_static("application/octet-stream");
-    response.headers_mut().insert(CONTENT_TYPE, octets);
-    response
+pub fn octets(body: impl Into<Piece>) -> Response<Content> {
+    Response::new(Content::whole(Kind::Octets, body))
 }
 
 /// The same with 400: Redis's error to a single command.
-pub fn command_failed(mut response: Response<Body>) -> Response<Body> {
+pub fn command_failed(mut response: Response<Content>) -> Response<Content> {
     *response.status_mut() = StatusCode::BAD_REQUEST;
     response
 }
 
 /// 503 with a JSON body.
-pub fn not_ready(body: String) -> Response<Body> {
+pub fn not_ready(body: String) -> Response<Content> {
     let mut response = json(body);
     *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
     response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
@@ -183,9 +167,9 @@ pub fn not_ready(body: String) -> Response<Body> {
 
 /// 405 with an empty body, as Upstash answers DELETE, PATCH and the like. `allowed` is what HTTP wants
 /// to be said then (RFC 9110, section 15.5.6).
-pub fn method_not_allowed(allowed: HeaderValue) -> Response<Body> {
-    let mut response = Response::new(Body::empty());
+pub fn method_not_allowed(allowed: &'static str) -> Response<Content> {
+    let mut response = Response::new(Content::nothing());
     *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
-    response.headers_mut().insert(ALLOW, allowed);
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
     response
 }

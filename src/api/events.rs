@@ -1,13 +1,13 @@
 //! Server-Sent Events: what every stream has in common
 //! (<https://html.spec.whatwg.org/multipage/server-sent-events.html>).
 
-use std::convert::Infallible;
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
-use axum::http::Response;
+use bytes::Bytes;
+use http::Response;
 use tokio::time::{Interval, MissedTickBehavior};
 
+use super::content::Content;
 use super::error;
 use crate::reply;
 use crate::stop::Stop;
@@ -25,7 +25,7 @@ pub trait Source: Send + 'static {
 
 /// Answers with what comes from the source, until it ends or `stop` is requested; the source is
 /// dropped when the client goes away.
-pub fn respond(source: impl Source, stop: Stop) -> Response<Body> {
+pub fn respond(source: impl Source, stop: Stop) -> Response<Content> {
     let mut heartbeat = tokio::time::interval(HEARTBEAT);
     heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     heartbeat.reset(); // the first beat is not due at once
@@ -33,9 +33,9 @@ pub fn respond(source: impl Source, stop: Stop) -> Response<Body> {
     let events = futures_util::stream::unfold(Some(feed), |feed| async {
         let mut feed = feed?;
         let (bytes, goes_on) = feed.next().await?;
-        Some((Ok::<_, Infallible>(bytes), goes_on.then_some(feed)))
+        Some((bytes, goes_on.then_some(feed)))
     });
-    error::event_stream(Body::from_stream(events))
+    error::event_stream(Content::events(events))
 }
 
 /// One client's stream.

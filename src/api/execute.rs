@@ -1,12 +1,11 @@
 //! Requests that run commands: `/`, path commands, `/pipeline`, `/multi-exec`.
 
-use std::sync::Arc;
+use bytes::Bytes;
+use http::request::Parts;
+use http::{Method, Response};
+use hyper::body::Incoming;
 
-use axum::body::{Body, Bytes};
-use axum::extract::{Request, State};
-use axum::http::request::Parts;
-use axum::http::{Method, Response};
-
+use super::content::Content;
 use super::error::ApiError;
 use super::format::Format;
 use super::{Context, auth, body, health, labour, monitor, page, readonly, stream};
@@ -19,12 +18,11 @@ use crate::reply::{Frame, Replies};
 use crate::tokens::Tenant;
 use crate::upstream::Pass;
 
-type Answer = Result<Response<Body>, ApiError>;
+type Answer = Result<Response<Content>, ApiError>;
 
 /// A request whose bearer is known.
 struct Asked {
     tenant: Tenant,
-    parts: Parts,
 }
 
 impl Asked {
@@ -49,49 +47,50 @@ impl Asked {
     }
 }
 
-/// `/`: with a body it is one command; without, a greeting.
-pub async fn root(State(context): State<Arc<Context>>, request: Request) -> Answer {
-    if matches!(*request.method(), Method::GET | Method::HEAD) {
-        let (asked, _) = request.into_parts();
-        return Ok(match page::is_asked_for(&asked.headers) {
-            true => page::show(&context, &asked, health::fault(&context).await),
-            false => health::greet(),
-        });
+/// `GET /`: a greeting.
+pub async fn greet(context: &Context, parts: &Parts) -> Response<Content> {
+    match page::is_asked_for(&parts.headers) {
+        true => page::show(context, parts, health::fault(context).await),
+        false => health::greet(),
     }
-    let (asked, body, pass) = receive(&context, request).await?;
-    let format = Format::asked(&asked.parts.headers)?;
+}
+
+/// `POST /`: the body is one command.
+pub async fn root(context: &Context, parts: &Parts, body: Incoming) -> Answer {
+    let (asked, body, pass) = receive(context, parts, body).await?;
+    let format = Format::asked(&parts.headers)?;
     let command = labour::run(body.len(), || parse_command(&body)).await?;
-    run_one(&context, &asked, body, command, format, pass).await
+    run_one(context, &asked, body, command, format, pass).await
 }
 
 /// `/set/key/value?EX=100`: the path is one command, or a stream.
-pub async fn path_command(State(context): State<Arc<Context>>, request: Request) -> Answer {
-    let (asked, body, pass) = receive(&context, request).await?;
-    let uri = &asked.parts.uri;
+pub async fn path_command(context: &Context, parts: &Parts, body: Incoming) -> Answer {
+    let (asked, body, pass) = receive(context, parts, body).await?;
+    let uri = &parts.uri;
     if monitor::is_asked_for(uri.path()) {
-        return monitor::open(&context, &asked.tenant).await;
+        return Box::pin(monitor::open(context, &asked.tenant)).await;
     }
     // Whatever body comes with it (the SDK sends `[]`) is no channel.
     if let Some(topics) = stream::topics(uri.path()) {
-        return stream::open(&context, &asked.tenant, topics?).await;
+        return Box::pin(stream::open(context, &asked.tenant, topics?)).await;
     }
-    let format = Format::asked(&asked.parts.headers)?;
+    let format = Format::asked(&parts.headers)?;
     let parse = || path::parse(uri.path(), &body, uri.query());
     let command = labour::run(body.len(), parse).await?;
-    run_one(&context, &asked, body, command, format, pass).await
+    run_one(context, &asked, body, command, format, pass).await
 }
 
 /// `/pipeline`: each line is answered on its own.
-pub async fn pipeline(State(context): State<Arc<Context>>, request: Request) -> Answer {
-    let (asked, body, mut pass) = receive(&context, request).await?;
-    let format = Format::asked(&asked.parts.headers)?;
+pub async fn pipeline(context: &Context, parts: &Parts, body: Incoming) -> Answer {
+    let (asked, body, mut pass) = receive(context, parts, body).await?;
+    let format = Format::asked(&parts.headers)?;
     let size = body.len();
     let lines = labour::run(size, || parse_pipeline(&body)).await?;
     hold(&mut pass, body, lines.iter().flatten())?;
     let commands = lines.iter().flatten();
-    let mut forbidden = readonly::forbidden(&context, &asked.tenant, commands).await?.into_iter();
+    let mut forbidden = readonly::forbidden(context, &asked.tenant, commands).await?.into_iter();
     let engine = context.upstreams.engine(&asked.tenant).await?;
-    let listener = asked.listener(&context, &engine).await?;
+    let listener = asked.listener(context, &engine).await?;
     let mut batch = Batch { commands: Vec::with_capacity(lines.len()), atomic: false };
     let mut own_connection = false;
     // For each line the text that takes its place in the answer, if it is not sent.
@@ -101,7 +100,7 @@ pub async fn pipeline(State(context): State<Arc<Context>>, request: Request) -> 
             let answer = match line {
                 Err(error) => Err(error.to_string()),
                 Ok(command) => match (
-                    policy::of(&command, asked.own_user(&context)),
+                    policy::of(&command, asked.own_user(context)),
                     forbidden.next().flatten(),
                 ) {
                     (Policy::Refuse(text), _) | (_, Some(text)) => Err(text),
@@ -135,24 +134,24 @@ pub async fn pipeline(State(context): State<Arc<Context>>, request: Request) -> 
 }
 
 /// `/multi-exec`: all lines or none, in one MULTI/EXEC.
-pub async fn transaction(State(context): State<Arc<Context>>, request: Request) -> Answer {
-    let (asked, body, mut pass) = receive(&context, request).await?;
+pub async fn transaction(context: &Context, parts: &Parts, body: Incoming) -> Answer {
+    let (asked, body, mut pass) = receive(context, parts, body).await?;
     let size = body.len();
     let lines = labour::run(size, || parse_pipeline(&body)).await?;
     let lines: Vec<Command> = lines.into_iter().collect::<Result<_, _>>()?;
     hold(&mut pass, body, lines.iter())?;
-    let forbidden = readonly::forbidden(&context, &asked.tenant, lines.iter()).await?;
+    let forbidden = readonly::forbidden(context, &asked.tenant, lines.iter()).await?;
     if let Some(text) = forbidden.into_iter().flatten().next() {
         return Err(ApiError::Refused(text));
     }
     let engine = context.upstreams.engine(&asked.tenant).await?;
-    let listener = asked.listener(&context, &engine).await?;
+    let listener = asked.listener(context, &engine).await?;
     let mut own_connection = false;
     let mut batch = Batch { commands: Vec::with_capacity(lines.len()), atomic: true };
     let mut translations = Vec::with_capacity(lines.len());
     labour::run(size, || {
         for command in lines {
-            match policy::of(&command, asked.own_user(&context)) {
+            match policy::of(&command, asked.own_user(context)) {
                 Policy::Refuse(text) => return Err(ApiError::Refused(text)),
                 policy => own_connection |= policy == Policy::Lease,
             }
@@ -168,7 +167,7 @@ pub async fn transaction(State(context): State<Arc<Context>>, request: Request) 
         let reason = why_discarded(&batch.commands, &translations, &replies);
         return Err(ApiError::Refused(reason));
     };
-    let format = Format::json(&asked.parts.headers);
+    let format = Format::json(&parts.headers);
     let answer = labour::run(pass.weight(), || {
         let mut sent = batch.commands.as_slice();
         let mut results = results;
@@ -195,8 +194,11 @@ fn why_discarded(
 }
 
 /// Authenticates, then reads the body if there is room for it: who may not ask need not be listened to.
-async fn receive(context: &Context, request: Request) -> Result<(Asked, Bytes, Pass), ApiError> {
-    let (parts, body) = request.into_parts();
+async fn receive(
+    context: &Context,
+    parts: &Parts,
+    body: Incoming,
+) -> Result<(Asked, Bytes, Pass), ApiError> {
     let tenant = auth::tenant(&context.tokens, &parts.headers, parts.uri.query())?;
     let mut pass = match context.upstreams.admit(&tenant) {
         Ok(pass) => pass,
@@ -210,7 +212,7 @@ async fn receive(context: &Context, request: Request) -> Result<(Asked, Bytes, P
         Method::POST | Method::PUT => body::read(context, &parts.headers, body, &mut pass).await?,
         _ => Bytes::new(),
     };
-    Ok((Asked { tenant, parts }, body, pass))
+    Ok((Asked { tenant }, body, pass))
 }
 
 /// Takes room for the commands, and for the body that they came in as far as they keep it.

@@ -5,10 +5,9 @@
 //! request size exceeded", Upstash docs, "Troubleshooting"); here it is set apart. Whatever was asked,
 //! one such error is then the whole answer, and the commands have been executed.
 
-use axum::body::Body;
-use axum::http::{HeaderMap, Response};
+use http::{HeaderMap, HeaderName, Response};
 
-use super::delivery;
+use super::content::{Content, Piece};
 use super::error::{self, ApiError};
 use crate::dialect::Reply;
 use crate::reply::{self, Bounded, Encoding, Frame, Output, TooLarge};
@@ -16,6 +15,9 @@ use crate::upstream::Pass;
 
 /// What stands around a reply, in bytes: `{"result":""}`.
 const AROUND: usize = 32;
+
+static ENCODING: HeaderName = HeaderName::from_static("upstash-encoding");
+static RESPONSE_FORMAT: HeaderName = HeaderName::from_static("upstash-response-format");
 
 /// The form of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +32,7 @@ impl Format {
     /// What the request's headers ask for.
     pub fn asked(headers: &HeaderMap) -> Result<Self, ApiError> {
         let json = Self::json(headers);
-        let Some(format) = headers.get("upstash-response-format") else { return Ok(json) };
+        let Some(format) = headers.get(&RESPONSE_FORMAT) else { return Ok(json) };
         match (format.as_bytes().to_ascii_lowercase().as_slice(), json) {
             (b"json", json) => Ok(json),
             (b"resp2", Self::Json(Encoding::Text)) => Ok(Self::Resp2),
@@ -48,14 +50,14 @@ impl Format {
     /// What the headers ask for where there is JSON only.
     pub fn json(headers: &HeaderMap) -> Self {
         let base64 = headers
-            .get("upstash-encoding")
+            .get(&ENCODING)
             .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"base64"));
         Self::Json(if base64 { Encoding::Base64 } else { Encoding::Text })
     }
 
     /// The answer to a single command: 400 if it is an error, or longer than `limit` bytes.
     /// The answer keeps the request's pass.
-    pub fn one(self, reply: &Reply<'_>, limit: Option<usize>, pass: Pass) -> Response<Body> {
+    pub fn one(self, reply: &Reply<'_>, limit: Option<usize>, pass: Pass) -> Response<Content> {
         let sent = if let Reply::Sent(frame) = reply { frame.bytes().len() } else { 0 };
         let mut out = Bounded::new(limit, self.likely(sent));
         self.write(&mut out, reply);
@@ -74,7 +76,7 @@ impl Format {
         sent: usize,
         limit: Option<usize>,
         pass: Pass,
-    ) -> Response<Body> {
+    ) -> Response<Content> {
         let mut out = Bounded::new(limit, self.likely(sent));
         let [open, between, close]: [&[u8]; 3] = match self {
             Self::Json(_) => [b"[", b",", b"]"],
@@ -94,7 +96,7 @@ impl Format {
         }
     }
 
-    fn too_large(self, TooLarge { limit, actual }: TooLarge, pass: Pass) -> Response<Body> {
+    fn too_large(self, TooLarge { limit, actual }: TooLarge, pass: Pass) -> Response<Content> {
         self.one(&Reply::Error(error::size_exceeded(limit, actual as u64)), None, pass)
     }
 
@@ -117,8 +119,8 @@ impl Format {
         AROUND + if self == Self::Json(Encoding::Base64) { sent / 3 * 4 } else { sent }
     }
 
-    fn response(self, body: Vec<u8>, pass: Pass) -> Response<Body> {
-        let body = delivery::held(body, pass);
+    fn response(self, body: Vec<u8>, pass: Pass) -> Response<Content> {
+        let body = Piece::held(body, pass);
         match self {
             Self::Json(_) => error::json(body),
             Self::Resp2 => error::octets(body),

@@ -1,16 +1,15 @@
 //! Answers that need no token: is the process alive, is Redis ready, who is this.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
-use axum::extract;
-use axum::http::Response;
+use bytes::Bytes;
+use http::Response;
 use redis::Value;
 use serde_json::json;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
+use super::content::Content;
 use super::{Context, error};
 use crate::command::{Batch, Command};
 use crate::config::Storage;
@@ -28,7 +27,7 @@ const TOLD: [&str; 4] =
     ["aof_enabled", "aof_last_bgrewrite_status", "aof_last_write_status", "rdb_last_bgsave_status"];
 
 /// `GET /`: this is pkv.
-pub fn greet() -> Response<Body> {
+pub fn greet() -> Response<Content> {
     let greeting = json!({
         "name": "pkv",
         "version": env!("CARGO_PKG_VERSION"),
@@ -38,16 +37,16 @@ pub fn greet() -> Response<Body> {
 }
 
 /// `GET /health`: the process answers.
-pub async fn health() -> Response<Body> {
+pub fn health() -> Response<Content> {
     error::json(r#"{"status":"ok"}"#)
 }
 
 /// `GET /ready`: Redis answers. In front of many, pkv is ready by itself: one Redis that is away
 /// must not take the others' gateway out of service.
-pub async fn ready(extract::State(context): extract::State<Arc<Context>>) -> Response<Body> {
+pub async fn ready(context: &Context) -> Response<Content> {
     let status = context.status.as_ref().map(|status| status.borrow().clone());
     let mut report = status.as_ref().map_or_else(|| json!({}), history);
-    match verdict(&context, status.as_ref()).await {
+    match verdict(context, status.as_ref()).await {
         Ok(persistence) => {
             if let Some(persistence) = persistence {
                 report["persistence"] = persistence;

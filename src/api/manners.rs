@@ -1,40 +1,58 @@
-//! What every answer has in common: which methods there are, CORS, the sync token.
+//! What every answer has in common: CORS, the sync token, and what HTTP says of bodies.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use axum::body::Body;
-use axum::extract::Request;
-use axum::http::header::{
+use http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_REQUEST_HEADERS,
-    ORIGIN,
+    CONTENT_LENGTH, CONTENT_TYPE, ORIGIN,
 };
-use axum::http::{HeaderValue, Method, Response};
-use axum::middleware::Next;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response};
 
-use super::error;
+use super::content::{Content, Source};
 
-/// Answers OPTIONS and refuses unknown methods before anything else is asked; adds the common
-/// headers to every answer, errors included.
-pub async fn apply(request: Request, next: Next) -> Response<Body> {
-    let origin = request.headers().get(ORIGIN).cloned();
-    let mut response = match *request.method() {
-        Method::GET | Method::HEAD | Method::POST | Method::PUT => next.run(request).await,
-        Method::OPTIONS => preflight(&request),
-        _ => error::method_not_allowed(HeaderValue::from_static("HEAD, GET, POST, PUT, OPTIONS")),
-    };
+static SYNC_TOKEN: HeaderName = HeaderName::from_static("upstash-sync-token");
+
+/// More room than this in a request's headers is not kept for its answer's, and then for the next
+/// request's: an idle connection has the last ones.
+const ROOMY: usize = 24;
+
+/// Adds the common headers to an answer, which takes the room of the request's.
+pub fn apply(mut asked: HeaderMap, response: &mut Response<Content>) {
+    let origin = asked.remove(ORIGIN);
+    if asked.capacity() <= ROOMY {
+        asked.clear();
+        let own = std::mem::replace(response.headers_mut(), asked);
+        response.headers_mut().extend(own);
+    }
+    let kind = response.body().kind.header();
     let headers = response.headers_mut();
+    if let Some(kind) = kind {
+        headers.insert(CONTENT_TYPE, kind);
+    }
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.unwrap_or(HeaderValue::from_static("*")));
     headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
     headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("Upstash-Sync-Token"));
-    headers.insert("upstash-sync-token", sync_token());
-    response
+    headers.insert(&SYNC_TOKEN, sync_token());
 }
 
-fn preflight(request: &Request) -> Response<Body> {
-    let mut response = Response::new(Body::empty());
-    let asked = request.headers().get(ACCESS_CONTROL_REQUEST_HEADERS).cloned();
+/// Takes the body of an answer that is to have none, and says how long it is or was.
+pub fn without_body(method: &Method, response: &mut Response<Content>) {
+    let length = response.body().source.length();
+    if *method != Method::HEAD && length != Some(0) {
+        return;
+    }
+    if let Some(length) = length {
+        response.headers_mut().insert(CONTENT_LENGTH, length.into());
+    }
+    response.body_mut().source = Source::Nothing;
+}
+
+/// What OPTIONS is answered with.
+pub fn preflight(asked: &HeaderMap) -> Response<Content> {
+    let mut response = Response::new(Content::nothing());
+    let asked = asked.get(ACCESS_CONTROL_REQUEST_HEADERS).cloned();
     let headers = response.headers_mut();
     headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("HEAD, GET, POST, PUT"));
     headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, asked.unwrap_or(HeaderValue::from_static("*")));

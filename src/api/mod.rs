@@ -9,11 +9,13 @@ mod auth;
 mod body;
 mod compression;
 mod connection;
+mod content;
 mod delivery;
 mod error;
 mod events;
 mod execute;
 mod format;
+mod handover;
 mod health;
 mod labour;
 mod manners;
@@ -26,10 +28,12 @@ mod stream;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use axum::middleware;
-use axum::routing::{any, get};
+use http::request::Parts;
+use http::{Method, Request, Response};
+use hyper::body::Incoming;
 
+use self::content::Content;
+use self::error::ApiError;
 use crate::dialect::Dialect;
 use crate::state::StatusReceiver;
 use crate::stop::Stop;
@@ -64,18 +68,52 @@ pub struct Context {
     pub probe: Probe,
 }
 
-/// All routes. A path that is none of the fixed ones is a command.
-pub fn router(context: Arc<Context>) -> Router {
-    Router::new()
-        .route("/", any(execute::root))
-        .route("/health", get(health::health))
-        .route("/ready", get(health::ready))
-        .route("/pipeline", any(execute::pipeline))
-        .route("/pipeline/", any(execute::pipeline))
-        .route("/multi-exec", any(execute::transaction))
-        .route("/multi-exec/", any(execute::transaction))
-        .fallback(execute::path_command)
-        .layer(middleware::from_fn(manners::apply))
-        .layer(compression::layer())
-        .with_state(context)
+impl server::Answering for Arc<Context> {
+    fn answer(
+        self,
+        request: Request<Incoming>,
+    ) -> impl Future<Output = Response<Content>> + Send + 'static {
+        answer(self, request)
+    }
+}
+
+/// Answers OPTIONS and refuses unknown methods before anything else is asked; adds what is common to every
+/// answer, errors included.
+async fn answer(context: Arc<Context>, request: Request<Incoming>) -> Response<Content> {
+    let (parts, body) = request.into_parts();
+    let mut response = match parts.method {
+        Method::GET | Method::HEAD | Method::POST | Method::PUT => {
+            route(&context, &parts, body).await.unwrap_or_else(ApiError::into_response)
+        }
+        Method::OPTIONS => manners::preflight(&parts.headers),
+        _ => error::method_not_allowed("HEAD, GET, POST, PUT, OPTIONS"),
+    };
+    let accepted =
+        compression::matters(response.body()).then(|| compression::accepted(&parts.headers));
+    manners::apply(parts.headers, &mut response);
+    if let Some(accepted) = accepted {
+        response = Box::pin(compression::apply(accepted, response)).await;
+    }
+    manners::without_body(&parts.method, &mut response);
+    response
+}
+
+/// All routes. A path that is none of the fixed ones is a command. What is rare is put on the heap, so
+/// that the usual request takes little.
+async fn route(
+    context: &Context,
+    parts: &Parts,
+    body: Incoming,
+) -> Result<Response<Content>, ApiError> {
+    let is_get = matches!(parts.method, Method::GET | Method::HEAD);
+    match parts.uri.path() {
+        "/" if is_get => Ok(Box::pin(execute::greet(context, parts)).await),
+        "/" => execute::root(context, parts, body).await,
+        "/health" | "/ready" if !is_get => Ok(error::method_not_allowed("GET,HEAD")),
+        "/health" => Ok(health::health()),
+        "/ready" => Ok(Box::pin(health::ready(context)).await),
+        "/pipeline" | "/pipeline/" => execute::pipeline(context, parts, body).await,
+        "/multi-exec" | "/multi-exec/" => execute::transaction(context, parts, body).await,
+        _ => execute::path_command(context, parts, body).await,
+    }
 }

@@ -3,10 +3,11 @@
 //! The bytes are those of Upstash's documentation
 //! (<https://upstash.com/docs/redis/features/restapi>): `data: "OK"`, then one event per command.
 
-use axum::body::{Body, Bytes};
-use axum::http::Response;
+use bytes::Bytes;
+use http::Response;
 
 use super::Context;
+use super::content::Content;
 use super::error::ApiError;
 use super::events::{self, Source, event};
 use crate::dialect;
@@ -19,7 +20,7 @@ pub fn is_asked_for(path: &str) -> bool {
 }
 
 /// Answers with a stream that begins once Redis has confirmed.
-pub async fn open(context: &Context, tenant: &Tenant) -> Result<Response<Body>, ApiError> {
+pub async fn open(context: &Context, tenant: &Tenant) -> Result<Response<Content>, ApiError> {
     if tenant.access.is_readonly() {
         return Err(ApiError::Refused(dialect::no_permission("monitor")));
     }

@@ -3,11 +3,11 @@
 //! It has no script, no cookie and nothing from elsewhere, and may stand in the frame in which Hugging
 //! Face shows a Space (<https://huggingface.co/docs/hub/spaces-embed>).
 
-use axum::body::Body;
-use axum::http::header::ACCEPT;
-use axum::http::request::Parts;
-use axum::http::{HeaderMap, Response};
+use http::header::ACCEPT;
+use http::request::Parts;
+use http::{HeaderMap, Response};
 
+use super::content::Content;
 use super::{Context, error};
 
 const PAGE: &str = include_str!("../../etc/page.html");
@@ -23,7 +23,7 @@ pub fn is_asked_for(headers: &HeaderMap) -> bool {
 }
 
 /// The page; `fault` is why pkv is not ready, if it is not.
-pub fn show(context: &Context, asked: &Parts, fault: Option<&str>) -> Response<Body> {
+pub fn show(context: &Context, asked: &Parts, fault: Option<&str>) -> Response<Content> {
     let state = match fault {
         Some(name) => format!("It is not ready: Redis is {name}."),
         None => "It is ready.".to_owned(),

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use axum::Router;
+use http::{Request, Response};
+use hyper::body::Incoming;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -14,6 +15,7 @@ use tokio::time::{Instant, timeout};
 use tracing::warn;
 
 use super::connection::{Connections, News};
+use super::content::Content;
 use crate::stop::Stop;
 
 /// Longest wait for requests that are being answered when the stop comes.
@@ -76,12 +78,21 @@ pub struct Limits {
     pub client_timeout: Duration,
 }
 
+/// Who answers requests.
+pub trait Answering: Clone + Send + Sync + 'static {
+    /// Whatever it is, there is an answer.
+    fn answer(
+        self,
+        request: Request<Incoming>,
+    ) -> impl Future<Output = Response<Content>> + Send + 'static;
+}
+
 /// Serves until the stop is requested, then finishes what is being answered: for [`DRAIN`] at the
 /// longest, or until the stop is requested again.
-pub async fn serve(listener: TcpListener, router: Router, stop: Stop, limits: Limits) {
+pub async fn serve(listener: TcpListener, answering: impl Answering, stop: Stop, limits: Limits) {
     let mut room = Room::new(limits.connections);
     let connections = Arc::new(Connections::new(
-        router,
+        answering,
         room.news.subscribe(),
         limits.idle_timeout,
         limits.client_timeout,
@@ -174,35 +185,45 @@ mod tests {
     use std::future::ready;
     use std::sync::Mutex;
 
-    use axum::body::{Body, Bytes};
+    use bytes::Bytes;
     use futures_util::stream;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpStream;
     use tokio::sync::oneshot::{self, error::TryRecvError};
 
     use super::*;
+    use crate::api::error;
 
     /// Longer than anything here takes.
     const LIMIT: Duration = Duration::from_secs(10);
 
+    /// Answers without an end, and holds on to this meanwhile.
+    #[derive(Clone)]
+    struct Endless(Arc<Mutex<Option<oneshot::Sender<Infallible>>>>);
+
+    impl Answering for Endless {
+        fn answer(
+            self,
+            _: Request<Incoming>,
+        ) -> impl Future<Output = Response<Content>> + Send + 'static {
+            let alive = self.0.lock().unwrap().take();
+            let pieces = stream::unfold(alive, |alive| {
+                ready(Some((Bytes::from_static(&[b'x'; 1 << 16]), alive)))
+            });
+            ready(error::event_stream(Content::events(pieces)))
+        }
+    }
+
     #[tokio::test]
     async fn a_client_that_does_not_read_is_cut_off() {
         let (alive, mut dropped) = oneshot::channel::<Infallible>();
-        let alive = Arc::new(Mutex::new(Some(alive)));
-        let endless = async move || {
-            let piece = Ok::<_, Infallible>(Bytes::from_static(&[b'x'; 1 << 16]));
-            let alive = alive.lock().unwrap().take();
-            Body::from_stream(stream::unfold(alive, move |alive| {
-                ready(Some((piece.clone(), alive)))
-            }))
-        };
+        let endless = Endless(Arc::new(Mutex::new(Some(alive))));
         let listener = listen(Some(Ipv4Addr::LOCALHOST.into()), 0).unwrap();
         let address = listener.local_addr().unwrap();
-        let router = Router::new().fallback(endless);
         let stop = Stop::default();
         let limits =
             Limits { connections: 10, idle_timeout: LIMIT, client_timeout: Duration::from_secs(1) };
-        let server = tokio::spawn(serve(listener, router, stop.clone(), limits));
+        let server = tokio::spawn(serve(listener, endless, stop.clone(), limits));
         let mut client = TcpStream::connect(address).await.unwrap();
         client.write_all(b"GET / HTTP/1.1\r\nHost: pkv\r\n\r\n").await.unwrap();
         // For as long as it reads, all is well.

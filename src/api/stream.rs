@@ -6,11 +6,12 @@
 
 use std::collections::VecDeque;
 
-use axum::body::{Body, Bytes};
-use axum::http::Response;
+use bytes::Bytes;
+use http::Response;
 use percent_encoding::percent_decode_str;
 
 use super::Context;
+use super::content::Content;
 use super::error::ApiError;
 use super::events::{self, Source, event};
 use crate::dialect;
@@ -22,12 +23,10 @@ pub fn topics(path: &str) -> Option<Result<Vec<Topic>, ApiError>> {
     let path = path.strip_prefix('/')?;
     let path = path.strip_suffix('/').unwrap_or(path);
     let mut segments = path.split('/');
-    let command = segments.next()?.to_ascii_lowercase();
-    let topic: fn(Vec<u8>) -> Topic = match command.as_str() {
-        "subscribe" => Topic::Channel,
-        "psubscribe" => Topic::Pattern,
-        _ => return None,
-    };
+    let first = segments.next()?;
+    let command =
+        ["subscribe", "psubscribe"].into_iter().find(|name| first.eq_ignore_ascii_case(name))?;
+    let topic = if command == "subscribe" { Topic::Channel } else { Topic::Pattern };
     let topics: Vec<_> =
         segments.map(|segment| topic(percent_decode_str(segment).collect())).collect();
     Some(match topics.is_empty() {
@@ -43,7 +42,7 @@ pub async fn open(
     context: &Context,
     tenant: &Tenant,
     topics: Vec<Topic>,
-) -> Result<Response<Body>, ApiError> {
+) -> Result<Response<Content>, ApiError> {
     if tenant.access.is_readonly() {
         let command = match topics.first() {
             Some(Topic::Pattern(_)) => "psubscribe",

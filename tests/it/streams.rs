@@ -155,6 +155,52 @@ async fn a_client_that_goes_away_is_unsubscribed_and_the_others_stay() {
     assert_eq!(other.until("\n\n").await, "data: message,other,still here\n\n");
 }
 
+/// Over HTTP/1.1 what follows the head is not written by hyper; over HTTP/1.0, and where the first bytes
+/// have not told that it is not HTTP/2, it is.
+#[tokio::test]
+async fn a_stream_is_the_same_however_its_request_came() {
+    let pkv = &Pkv::start();
+    let asked = |version: &str| {
+        let token = &pkv.token;
+        format!("GET /subscribe/c HTTP/{version}\r\nHost: pkv\r\nAuthorization: {token}\r\n\r\n")
+    };
+    let post = asked("1.1").replacen("GET", "POST", 1);
+    // What comes before its end, on a connection that is kept; and what nobody looks at.
+    let health = "GET /health HTTP/1.1\r\nHost: pkv\r\n\r\n";
+    for (pieces, chunked) in [
+        (vec![asked("1.1")], true),
+        (vec![post[..1].to_owned(), post[1..].to_owned()], true),
+        (vec![format!("{health}{health}{}", asked("1.1"))], true),
+        (vec![format!("{}{health}", asked("1.1"))], true),
+        (vec![asked("1.0")], false),
+    ] {
+        let mut stream =
+            TcpStream::connect(pkv.url.strip_prefix("http://").unwrap()).await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        for piece in &pieces {
+            stream.write_all(piece.as_bytes()).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let mut text = String::new();
+        let mut wait = async |end: &str| {
+            while !text.ends_with(end) {
+                let mut byte = [0];
+                tokio::time::timeout(LIMIT, stream.read_exact(&mut byte)).await.unwrap().unwrap();
+                text.push(byte[0].into());
+            }
+        };
+        wait("data: subscribe,c,1\n\n").await;
+        assert_eq!(publish(pkv, "c", "hello").await, 1);
+        wait(if chunked { "\r\n17\r\ndata: message,c,hello\n\n\r\n" } else { "c,hello\n\n" }).await;
+        assert_eq!(text.contains("transfer-encoding: chunked"), chunked, "{pieces:?}: {text}");
+        drop(stream);
+        eventually("nobody is subscribed any more", LIMIT, || async move {
+            result(pkv.run(json!(["PUBSUB", "NUMSUB", "c"])).await) == json!(["c", 0])
+        })
+        .await;
+    }
+}
+
 #[tokio::test]
 async fn streams_outlive_a_crash_of_redis() {
     let pkv = Pkv::start();

@@ -49,6 +49,8 @@ async fn a_large_answer_is_the_same_bytes_in_gzip() {
             let plain = ask(&mut connection, &as_sent).await;
             assert_eq!((plain.status, plain.header("content-encoding")), (status, None), "{what}");
             assert_eq!(plain.header("vary"), Some("accept-encoding"), "{what}");
+            let announced = plain.header("content-length").map(str::to_owned);
+            assert_eq!(announced, Some(plain.body.len().to_string()), "{what}");
 
             let headers = format!("{form}{NODE}");
             let as_sent = request(&pkv, method, target, &headers, body.as_bytes());
