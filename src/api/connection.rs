@@ -11,25 +11,25 @@
 
 use std::convert::Infallible;
 use std::future::poll_fn;
+use std::io::ErrorKind;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures_util::FutureExt;
+use bytes::Bytes;
 use http::{Request, Response};
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
+use hyper::server::conn::{http1, http2};
 use hyper::service::Service;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use hyper_util::server::conn::auto;
 use socket2::SockRef;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{Instant, interval, timeout_at};
 use tracing::debug;
 
-use super::content::{BoxError, Events};
+use super::content::Events;
 use super::delivery::{Activity, Tracked};
 use super::handover::{self, Handover, Wire};
 use super::server::Answering;
@@ -46,7 +46,7 @@ const UNSENT: u32 = 128 << 10;
 const PING: Duration = Duration::from_secs(20);
 
 /// What a connection of HTTP/2 begins with.
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// How long a connection may have been idle and still be kept when connections run short: a client
 /// that is at work asks again sooner.
@@ -69,8 +69,8 @@ pub enum News {
 
 /// What all connections have in common.
 pub struct Connections<A> {
-    http: auto::Builder<TokioExecutor>,
     http1: http1::Builder,
+    http2: http2::Builder<TokioExecutor>,
     answering: A,
     news: watch::Receiver<News>,
     idle_timeout: Duration,
@@ -84,37 +84,35 @@ impl<A: Answering> Connections<A> {
         idle_timeout: Duration,
         client_timeout: Duration,
     ) -> Self {
-        let mut http = auto::Builder::new(TokioExecutor::new());
-        // Its own limit on headers does not hold before it knows the version, nor for HTTP/2.
-        http.http1().header_read_timeout(None).max_buf_size(BUFFER);
         let mut http1 = http1::Builder::new();
+        // Its own limit on the time for headers does not hold before the first byte of them.
         http1.header_read_timeout(None).max_buf_size(BUFFER).max_header_size(BUFFER);
+        let mut http2 = http2::Builder::new(TokioExecutor::new());
         // A peer that has gone silent in the middle of a stream is asked whether it is still there.
-        http.http2()
+        http2
             .timer(TokioTimer::new())
             .keep_alive_interval(idle_timeout)
             .keep_alive_timeout(PING)
             .max_send_buf_size(BUFFER);
-        Self { http, http1, answering, news, idle_timeout, client_timeout }
+        Self { http1, http2, answering, news, idle_timeout, client_timeout }
     }
 
     /// Serves one of them to its end.
     pub async fn serve(&self, stream: TcpStream) {
         let activity = Arc::new(Activity::new());
         let mut news = self.news.clone();
-        if !self.has_come(&stream, &activity, &mut news).await {
+        let Some((first, is_http_2)) = self.opening(&stream, &activity, &mut news).await else {
             return;
-        }
-        let may_be_http_2 = may_be_http_2(&stream);
-        let handover = Arc::new(Handover::new(!may_be_http_2));
-        let wire = Wire::new(tuned(stream), handover.clone());
+        };
+        let handover = Arc::new(Handover::new(!is_http_2));
+        let wire = Wire::new(first, tuned(stream), handover.clone());
         let service = Requests {
             answering: self.answering.clone(),
             activity: activity.clone(),
             handover: handover.clone(),
         };
-        let connection = match may_be_http_2 {
-            true => Connection::Either(Box::pin(self.http.serve_connection(wire, service))),
+        let connection = match is_http_2 {
+            true => Connection::Http2(Box::new(self.http2.serve_connection(wire, service))),
             false => Connection::Http1(Box::new(self.http1.serve_connection(wire, service))),
         };
         let streaming = self.converse(connection, &activity, &handover, news).await;
@@ -126,7 +124,7 @@ impl<A: Answering> Connections<A> {
     /// Lets hyper serve the connection to its end, or to the head of a stream.
     async fn converse(
         &self,
-        mut connection: Connection<'_, A>,
+        mut connection: Connection<A>,
         activity: &Activity,
         handover: &Handover,
         mut news: watch::Receiver<News>,
@@ -168,14 +166,39 @@ impl<A: Answering> Connections<A> {
         }
     }
 
+    /// The first bytes, as many as it takes to tell HTTP/2 (RFC 9113, section 3.4) from HTTP/1, and
+    /// whether it is that; `None` if they do not come in time.
+    async fn opening(
+        &self,
+        stream: &TcpStream,
+        activity: &Activity,
+        news: &mut watch::Receiver<News>,
+    ) -> Option<(Bytes, bool)> {
+        let latest = Instant::now() + self.idle_timeout;
+        let mut first = [0; PREFACE.len()];
+        let mut length = 0;
+        while PREFACE.starts_with(&first[..length]) && length < PREFACE.len() {
+            if !self.has_come(stream, activity, news, latest).await {
+                return None;
+            }
+            match stream.try_read(&mut first[length..]) {
+                Ok(0) => return None,
+                Ok(more) => length += more,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(_) => return None,
+            }
+        }
+        Some((Bytes::copy_from_slice(&first[..length]), first == *PREFACE))
+    }
+
     /// Whether anything has arrived, in time. A connection costs next to nothing until then.
     async fn has_come(
         &self,
         stream: &TcpStream,
         activity: &Activity,
         news: &mut watch::Receiver<News>,
+        latest: Instant,
     ) -> bool {
-        let latest = Instant::now() + self.idle_timeout;
         loop {
             tokio::select! {
                 biased; // what has arrived before the stop is answered
@@ -211,22 +234,21 @@ impl<A: Answering> Service<Request<Incoming>> for Requests<A> {
 }
 
 /// What hyper knows of a connection.
-enum Connection<'a, A: Answering> {
+enum Connection<A: Answering> {
     Http1(Box<http1::Connection<Wire, Requests<A>>>),
-    /// Whatever it turns out to be.
-    Either(Pin<Box<auto::Connection<'a, Wire, Requests<A>, TokioExecutor>>>),
+    Http2(Box<http2::Connection<Wire, Requests<A>, TokioExecutor>>),
 }
 
-impl<A: Answering> Connection<'_, A> {
+impl<A: Answering> Connection<A> {
     /// Goes on until the connection has ended, or events are to follow that hyper does not get.
     fn poll(
         &mut self,
         cx: &mut Context<'_>,
         handover: &Handover,
-    ) -> Poll<Result<Option<Events>, BoxError>> {
+    ) -> Poll<hyper::Result<Option<Events>>> {
         let ended = match self {
-            Self::Http1(one) => Pin::new(one).poll(cx).map_err(BoxError::from),
-            Self::Either(one) => one.as_mut().poll(cx),
+            Self::Http1(one) => Pin::new(&mut **one).poll(cx),
+            Self::Http2(one) => Pin::new(&mut **one).poll(cx),
         };
         match ended {
             Poll::Ready(ended) => Poll::Ready(ended.map(|()| None)),
@@ -240,24 +262,15 @@ impl<A: Answering> Connection<'_, A> {
     fn graceful_shutdown(&mut self) {
         match self {
             Self::Http1(one) => Pin::new(&mut **one).graceful_shutdown(),
-            Self::Either(one) => one.as_mut().graceful_shutdown(),
+            Self::Http2(one) => Pin::new(&mut **one).graceful_shutdown(),
         }
     }
 
     fn into_socket(self) -> Option<TcpStream> {
         match self {
             Self::Http1(one) => Some(one.into_parts().io.into_inner()),
-            Self::Either(_) => None,
+            Self::Http2(_) => None,
         }
-    }
-}
-
-/// Whether the first bytes, as far as they have come, are those of HTTP/2 (RFC 9113, section 3.4).
-fn may_be_http_2(stream: &TcpStream) -> bool {
-    let mut first = [0; PREFACE.len()];
-    match stream.peek(&mut first).now_or_never() {
-        Some(Ok(length)) => PREFACE.starts_with(&first[..length]),
-        _ => true,
     }
 }
 

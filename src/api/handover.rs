@@ -114,13 +114,15 @@ impl Handover {
 
 /// A socket that sees when hyper has written everything.
 pub struct Wire {
+    /// What was read of it before.
+    first: Bytes,
     socket: TokioIo<TcpStream>,
     handover: Arc<Handover>,
 }
 
 impl Wire {
-    pub fn new(socket: TcpStream, handover: Arc<Handover>) -> Self {
-        Self { socket: TokioIo::new(socket), handover }
+    pub fn new(first: Bytes, socket: TcpStream, handover: Arc<Handover>) -> Self {
+        Self { first, socket: TokioIo::new(socket), handover }
     }
 
     pub fn into_inner(self) -> TcpStream {
@@ -132,8 +134,13 @@ impl Read for Wire {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        into: ReadBufCursor<'_>,
+        mut into: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
+        if !self.first.is_empty() {
+            let length = self.first.len().min(into.remaining());
+            into.put_slice(&self.first.split_to(length));
+            return Poll::Ready(Ok(()));
+        }
         Pin::new(&mut self.socket).poll_read(cx, into)
     }
 }

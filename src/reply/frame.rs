@@ -51,6 +51,10 @@ fn token(bytes: &[u8], searched: usize) -> Result<(Token<'_>, usize), Unread> {
             let token = if kind == b'+' { Token::Status(line) } else { Token::Error(line) };
             Ok((token, end + 1))
         }
+        b'$' | b'*' if let Some((number, length)) = small_number(bytes) => match kind {
+            b'$' => bulk(bytes, length, number),
+            _ => Ok((Token::Array(number), length)),
+        },
         b':' | b'$' | b'*' => {
             let line = &bytes[..bytes.len().min(NUMBER_LINE)];
             let Some(end) = line.iter().position(|byte| *byte == b'\n') else {
@@ -71,6 +75,19 @@ fn token(bytes: &[u8], searched: usize) -> Result<(Token<'_>, usize), Unread> {
         }
         _ => Err(Unread::Malformed),
     }
+}
+
+/// The number of a line, and the line's length, if it is one of the usual: at most seven digits, all there.
+fn small_number(bytes: &[u8]) -> Option<(usize, usize)> {
+    let mut number = 0;
+    for at in 1..=8 {
+        match *bytes.get(at)? {
+            digit @ b'0'..=b'9' => number = number * 10 + usize::from(digit - b'0'),
+            b'\r' if at > 1 && bytes.get(at + 1) == Some(&b'\n') => return Some((number, at + 2)),
+            _ => return None,
+        }
+    }
+    None
 }
 
 fn bulk(bytes: &[u8], begin: usize, length: usize) -> Result<(Token<'_>, usize), Unread> {

@@ -25,9 +25,10 @@ use super::Fault;
 use super::wire::Wire;
 use crate::reply::{Scan, Scanner};
 
-/// Bytes that are read at once, at the most, if no longer reply is on its way. A reply keeps the whole
-/// of the memory that it was read into, until it has been written for its client.
-const READ: usize = 64 << 10;
+/// Bytes that are read at once, at the most, if no longer reply is on its way: a value of 64 KB with
+/// what stands around it, and the beginning of the next. A reply keeps all of the memory that it was read
+/// into, until it has been written for its client.
+const READ: usize = 128 << 10;
 
 /// With less room than this behind what was read, new memory is taken.
 const LEAST_READ: usize = 4 << 10;
@@ -305,5 +306,100 @@ impl<F: FnOnce()> Drop for Driver<F> {
             let _ = one.answer.send(Err(Fault::NotSent));
         }
         // Those of whom something may have left learn from the end of `waiting` that it is lost.
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::time::Duration;
+
+    use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
+    use tokio::time::timeout;
+
+    use super::*;
+
+    /// Longer than anything here takes.
+    const LIMIT: Duration = Duration::from_secs(10);
+
+    /// A connection, Redis's end of it, and whether it is closed. `room` is what is on its way at the most.
+    fn start(room: usize) -> (Connection, DuplexStream, Arc<AtomicBool>) {
+        let (near, far) = duplex(room);
+        let is_closed = Arc::new(AtomicBool::new(false));
+        let closed = is_closed.clone();
+        let connection =
+            Connection::start(Box::pin(near), move || closed.store(true, Ordering::SeqCst));
+        (connection, far, is_closed)
+    }
+
+    fn ask(connection: &Connection, request: &[u8], replies: usize) -> Result<Answer, Fault> {
+        connection.ask(request.len(), replies, |out| out.extend_from_slice(request))
+    }
+
+    async fn told(answer: Answer) -> Result<Bytes, Fault> {
+        timeout(LIMIT, answer.replies()).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn each_gets_his_own_however_replies_are_cut() {
+        let (connection, mut redis, _) = start(1 << 10);
+        let first = ask(&connection, b"a", 2).unwrap();
+        // He goes away; his reply comes all the same.
+        drop(ask(&connection, b"b", 1).unwrap());
+        let last = ask(&connection, b"c", 1).unwrap();
+        let mut asked = [0; 3];
+        redis.read_exact(&mut asked).await.unwrap();
+        assert_eq!(&asked, b"abc");
+        for byte in b"+one\r\n*1\r\n:2\r\n-gone\r\n$3\r\nown\r\n" {
+            redis.write_all(&[*byte]).await.unwrap();
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(told(first).await.unwrap(), "+one\r\n*1\r\n:2\r\n");
+        assert_eq!(told(last).await.unwrap(), "$3\r\nown\r\n");
+    }
+
+    #[tokio::test]
+    async fn what_is_ready_together_leaves_together_and_in_order() {
+        let (connection, mut redis, _) = start(1 << 20);
+        let long = vec![b'x'; PIECE + 1];
+        let answers = [&b"a"[..], b"b", &long, b"c"].map(|one| ask(&connection, one, 1).unwrap());
+        let mut asked = vec![0; long.len() + 3];
+        redis.read_exact(&mut asked).await.unwrap();
+        assert_eq!(asked, [b"ab", &long[..], b"c"].concat());
+        redis.write_all(b":1\r\n:2\r\n:3\r\n:4\r\n").await.unwrap();
+        for (answer, want) in answers.into_iter().zip([":1\r\n", ":2\r\n", ":3\r\n", ":4\r\n"]) {
+            assert_eq!(told(answer).await.unwrap(), want);
+        }
+    }
+
+    #[tokio::test]
+    async fn of_a_broken_connection_it_is_known_what_was_not_sent() {
+        // More than fits the way: it is stuck in the middle of the first.
+        let (connection, redis, is_closed) = start(16);
+        let begun = ask(&connection, &[b'x'; 100], 1).unwrap();
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+        let queued = ask(&connection, b"y", 1).unwrap();
+        drop(redis);
+        assert_eq!(told(begun).await, Err(Fault::Lost));
+        assert!(is_closed.load(Ordering::SeqCst), "before anybody learns of it");
+        assert_eq!(told(queued).await, Err(Fault::NotSent));
+        assert_eq!(ask(&connection, b"z", 1).unwrap_err(), Fault::NotSent);
+    }
+
+    #[tokio::test]
+    async fn what_nobody_has_asked_for_ends_the_connection() {
+        for bytes in [&b"+OK\r\n:1\r\n"[..], b"HTTP/1.1 200 OK\r\n"] {
+            let (connection, mut redis, is_closed) = start(1 << 10);
+            let answer = ask(&connection, b"a", 1).unwrap();
+            redis.read_exact(&mut [0]).await.unwrap();
+            redis.write_all(bytes).await.unwrap();
+            let is_his = bytes.starts_with(b"+");
+            assert_eq!(told(answer).await.is_ok(), is_his);
+            // It is dropped at the other end.
+            assert_eq!(timeout(LIMIT, redis.read(&mut [0])).await.unwrap().unwrap(), 0);
+            assert!(is_closed.load(Ordering::SeqCst));
+        }
     }
 }

@@ -3,7 +3,7 @@
 
 mod execution;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -52,7 +52,9 @@ pub struct Pool {
     next: AtomicUsize,
     /// Connections of their own that may exist beside the shared ones.
     leases: Semaphore,
-    last_used: Mutex<Instant>,
+    created: Instant,
+    /// Milliseconds since then.
+    last_used: AtomicU64,
     /// What the newest shared connection leads to. Not asked as an ACL user, who might not be told.
     engine: Mutex<Option<Arc<Engine>>>,
     /// Whether the ACL user may run scripts.
@@ -89,7 +91,8 @@ impl Pool {
             status,
             timeout,
             next: AtomicUsize::new(0),
-            last_used: Mutex::new(Instant::now()),
+            created: Instant::now(),
+            last_used: AtomicU64::new(0),
             engine: Mutex::default(),
             takes_scripts: Mutex::default(),
             subscriptions: OnceLock::new(),
@@ -138,7 +141,7 @@ impl Pool {
     /// Before a stream of an ACL user, which has a connection of its own that cannot tell a wrong
     /// password from other faults.
     async fn check_login(&self) -> Result<(), Fault> {
-        self.note_use();
+        self.note_use(Instant::now());
         match self.login {
             Some(_) => self.link(false, Instant::now() + HOLD.min(self.timeout)).await.map(drop),
             None => Ok(()),
@@ -252,8 +255,11 @@ impl Pool {
             last_error = Some(error);
             tokio::time::sleep(RETRY).await;
         }
-        // Others have tried for as long.
-        Err(self.down("does not answer"))
+        Err(match last_error {
+            Some(error) => Fault::Down(error),
+            // Others have tried for as long.
+            None => self.down("does not answer"),
+        })
     }
 
     async fn open_once(&self) -> Result<Link, Unopened> {
@@ -292,13 +298,14 @@ impl Pool {
         }
     }
 
-    fn note_use(&self) {
-        *lock(&self.last_used) = Instant::now();
+    fn note_use(&self, now: Instant) {
+        let since = now.duration_since(self.created).as_millis() as u64;
+        self.last_used.store(since, Ordering::Relaxed);
     }
 
     /// When it was last asked for something.
     pub fn last_used(&self) -> Instant {
-        *lock(&self.last_used)
+        self.created + Duration::from_millis(self.last_used.load(Ordering::Relaxed))
     }
 
     /// Whether nobody has asked for a while.

@@ -28,7 +28,7 @@ MISSED, NO_VERDICT = 1, 2
 def options():
     parser = argparse.ArgumentParser(
         prog="scripts/bench",
-        description="Measures pkv, a bare server on the same axum, and peers, under the same workloads.",
+        description="Measures pkv, a bare server on axum, and peers, under the same workloads.",
         epilog=f"Exit code {MISSED}: a goal was missed or a reply was wrong; {NO_VERDICT}: no verdict, "
         f"because others used more than {table.OTHERS:.0%} of the machine.",
     )

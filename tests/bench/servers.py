@@ -21,6 +21,13 @@ LOOK = 0.0005
 
 HEALTH = Request("GET", "/health")
 
+# What the images set for the C library's memory (Dockerfile).
+MEMORY = {
+    "MALLOC_ARENA_MAX": "2",
+    "MALLOC_MMAP_THRESHOLD_": "524288",
+    "MALLOC_TRIM_THRESHOLD_": "2097152",
+}
+
 
 def free_port():
     with socket.socket() as one:
@@ -91,7 +98,7 @@ class Pkv(Server):
             "PKV_REDIS_PORT": str(self.redis_port),
         }
         log = os.path.join(self.directory, "log")
-        super().__init__([*wrapper, program], {**said, **(variables or {})}, log)
+        super().__init__([*wrapper, program], {**MEMORY, **said, **(variables or {})}, log)
         self.gateway = Gateway("pkv", f"http://127.0.0.1:{port}", token, {"pkv": self.pid})
         try:
             self.health = self.until(self.gateway, HEALTH, lambda reply: reply.status == 200)

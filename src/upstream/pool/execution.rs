@@ -35,8 +35,9 @@ impl Pool {
         own_connection: bool,
         pass: &mut Pass,
     ) -> Result<Replies, Fault> {
-        self.note_use();
-        let end = Instant::now() + self.timeout;
+        let now = Instant::now();
+        self.note_use(now);
+        let end = now + self.timeout;
         let (result, used) = self.attempt(batch, own_connection, pass, end).await?;
         match result {
             // In a box like everything rare here, since every request carries the place for it.
@@ -132,10 +133,10 @@ impl Pool {
         end: Instant,
     ) -> Result<(Result<(), Fault>, Link), Fault> {
         let _lease = if own_connection { Some(self.lease(end).await?) } else { None };
-        let patience = end.min(Instant::now() + HOLD);
+        // Each connection has this long to come.
+        let mut deadline = end.min(Instant::now() + HOLD);
+        let patience = deadline;
         loop {
-            // A turn may have been waited for in vain meanwhile: each connection has this long to come.
-            let deadline = end.min(Instant::now() + HOLD);
             let link = match own_connection {
                 true => Box::pin(self.open(deadline)).await?.1,
                 false => self.link(is_large(batch), deadline).await?,
@@ -149,13 +150,18 @@ impl Pool {
                     }
                     Err(Fault::NotSent) if Instant::now() < patience => {
                         sleep(RETRY).await;
+                        deadline = end.min(Instant::now() + HOLD);
                         continue;
                     }
                     Err(fault) => return Err(fault),
                 }
             }
             match send(&link, batch, replies, pass, end).await {
-                Err(Fault::NotSent) if Instant::now() < end => sleep(RETRY).await,
+                Err(Fault::NotSent) if Instant::now() < end => {
+                    sleep(RETRY).await;
+                    // A turn may have been waited for in vain for long.
+                    deadline = end.min(Instant::now() + HOLD);
+                }
                 // Nothing is wrong with the connection.
                 Err(fault @ (Fault::NotSent | Fault::Busy)) => return Err(fault),
                 sent => return Ok((sent, link)),
