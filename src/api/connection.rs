@@ -229,7 +229,7 @@ impl<A: Answering> Service<Request<Incoming>> for Requests<A> {
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let (delivery, handover) = (self.activity.begin(), self.handover.clone());
         let (version, answer) = (request.version(), self.answering.clone().answer(request));
-        Box::pin(async move { Ok(delivery.of(handover.of(version, answer.await))) })
+        Box::pin(async move { Ok(delivery.of(version, handover.of(version, answer.await))) })
     }
 }
 

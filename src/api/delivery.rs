@@ -10,7 +10,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
-use http::Response;
+use http::{Response, Version};
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::time::Instant;
 
@@ -92,8 +92,9 @@ pub struct Delivery {
 }
 
 impl Delivery {
-    /// Watches over the answer.
-    pub fn of(self, response: Response<Content>) -> Response<Tracked> {
+    /// Watches over the answer. HTTP/2 takes a small one from here even if the client does not.
+    pub fn of(self, version: Version, response: Response<Content>) -> Response<Tracked> {
+        let watches_small = version == Version::HTTP_2;
         if matches!(response.body().source, Source::Events(_)) {
             self.activity.note(self.place, |progress| progress.is_stream = true);
         } else {
@@ -102,7 +103,12 @@ impl Delivery {
                 (progress.waits_since, progress.answered_at) = (now, now);
             });
         }
-        response.map(|body| Tracked { source: body.source, rest: Bytes::new(), delivery: self })
+        response.map(|body| Tracked {
+            source: body.source,
+            watches_small,
+            rest: Bytes::new(),
+            delivery: self,
+        })
     }
 
     /// A piece that the connection gets now.
@@ -169,6 +175,7 @@ impl Progress {
 /// A body whose bytes are handed out in pieces.
 pub struct Tracked {
     source: Source,
+    watches_small: bool,
     rest: Bytes,
     delivery: Delivery,
 }
@@ -206,9 +213,9 @@ impl Body for Tracked {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Piece>, BoxError>>> {
         if self.rest.is_empty() {
-            let is_whole = matches!(self.source, Source::Whole(_));
+            let may_pass = !self.watches_small && matches!(self.source, Source::Whole(_));
             match ready!(self.poll_source(cx)) {
-                Some(Ok(piece)) if is_whole && piece.remaining() <= SMALL => {
+                Some(Ok(piece)) if may_pass && piece.remaining() <= SMALL => {
                     return Poll::Ready(Some(Ok(Frame::data(piece))));
                 }
                 Some(Ok(piece)) if piece.remaining() <= PIECE => {
@@ -248,7 +255,7 @@ mod tests {
 
     fn tracked(content: Content) -> (Arc<Activity>, Tracked) {
         let activity = Arc::new(Activity::new());
-        let body = activity.begin().of(Response::new(content)).into_body();
+        let body = activity.begin().of(Version::HTTP_11, Response::new(content)).into_body();
         (activity, body)
     }
 
@@ -299,6 +306,22 @@ mod tests {
             pass_time(10).await;
         }
         assert_eq!(taken, 6, "60 s were more than 30 and 6 times 4");
+    }
+
+    /// A stream of HTTP/2 may be left with a window of one byte.
+    #[tokio::test(start_paused = true)]
+    async fn a_small_one_is_stalled_too_where_the_connection_takes_it_before_the_client() {
+        for (version, is_seen) in [(Version::HTTP_2, true), (Version::HTTP_11, false)] {
+            let activity = Arc::new(Activity::new());
+            let mut body = activity.begin().of(version, Response::new(json("x"))).into_body();
+            let piece = body.frame().await;
+            drop(body);
+            pass_time(31).await;
+            assert_eq!(activity.is_stalled(LIMIT), is_seen);
+            assert_eq!(activity.idle().is_none(), is_seen);
+            drop(piece);
+            assert!(!activity.is_stalled(LIMIT));
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -190,7 +190,7 @@ pub async fn deliver(mut socket: TcpStream, mut events: Events, limit: Duration)
         while is_last || !rest.is_empty() {
             let mut chunk = chunk(rest.split_to(rest.len().min(PIECE)));
             match timeout(limit, writing.write_all_buf(&mut chunk)).await {
-                Ok(Ok(())) if is_last => return,
+                Ok(Ok(())) if is_last => return drop(timeout(limit, writing.shutdown()).await),
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => return debug!(%error, "connection ended"),
                 Err(_) => return debug!("a client that does not take its events was cut off"),

@@ -10,16 +10,20 @@
 //! sent yet.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWrite};
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::task::AbortHandle;
+use tokio::time::Instant;
 
 use super::Fault;
 use super::wire::Wire;
@@ -40,6 +44,9 @@ const PIECE: usize = 64 << 10;
 /// The room of a piece to begin with: for some tens of usual requests.
 const LEAST_PIECE: usize = 4 << 10;
 
+/// Leave to have something under way.
+pub type Turn = OwnedSemaphorePermit;
+
 /// A connection, until its last clone is dropped.
 #[derive(Debug, Clone)]
 pub struct Connection(Arc<Handle>);
@@ -48,6 +55,17 @@ pub struct Connection(Arc<Handle>);
 struct Handle {
     queue: Arc<Mutex<Queue>>,
     driver: AbortHandle,
+    heard_at: Arc<HeardAt>,
+}
+
+/// When the server was last heard of: milliseconds since the connection was made.
+#[derive(Debug)]
+struct HeardAt(Instant, AtomicU64);
+
+impl HeardAt {
+    fn note(&self) {
+        self.1.store(self.0.elapsed().as_millis() as u64, Ordering::Relaxed);
+    }
 }
 
 impl Drop for Handle {
@@ -57,7 +75,7 @@ impl Drop for Handle {
 }
 
 /// What callers have asked for and the driver has not taken yet.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Queue {
     pieces: Vec<Vec<u8>>,
     waiting: Vec<Waiting>,
@@ -67,12 +85,20 @@ struct Queue {
     is_closed: bool,
 }
 
-/// Somebody who waits for so many replies. One who has gone away stays in his place, since his replies
-/// still come.
+/// Nothing of the contents: data and passwords stay out of logs.
+impl fmt::Debug for Queue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} requests", self.waiting.len())
+    }
+}
+
+/// Somebody who waits for so many replies. One who has gone away stays in his place, and keeps his turn,
+/// since his replies still come.
 #[derive(Debug)]
 struct Waiting {
     replies: usize,
     answer: oneshot::Sender<Result<Bytes, Fault>>,
+    _turn: Option<Turn>,
 }
 
 /// Replies that are on their way.
@@ -91,9 +117,13 @@ impl Connection {
     /// wait are told.
     pub fn start(wire: Wire, closed: impl FnOnce() + Send + 'static) -> Self {
         let queue = Arc::<Mutex<Queue>>::default();
+        let heard_at = Arc::new(HeardAt(Instant::now(), AtomicU64::new(0)));
         let driver = Driver {
             wire,
             queue: queue.clone(),
+            heard_at: heard_at.clone(),
+            has_begun: false,
+            has_grown: false,
             closed: Some(closed),
             pieces: VecDeque::new(),
             written: 0,
@@ -104,19 +134,27 @@ impl Connection {
             has_let_others_go_first: false,
         };
         let driver = tokio::spawn(driver.run()).abort_handle();
-        Self(Arc::new(Handle { queue, driver }))
+        Self(Arc::new(Handle { queue, driver, heard_at }))
     }
 
-    /// Asks for what `write` writes, `size` bytes at the most, and gets so many replies. It leaves in one
-    /// piece: nobody else's commands come between.
+    /// How long the server has said nothing.
+    pub fn silence(&self) -> Duration {
+        let HeardAt(begun, heard) = &*self.0.heard_at;
+        begun.elapsed().saturating_sub(Duration::from_millis(heard.load(Ordering::Relaxed)))
+    }
+
+    /// Asks for what `write` writes, `size` bytes at the most, and gets so many replies, one at least. It
+    /// leaves in one piece: nobody else's commands come between. The turn lasts until they have come.
     pub fn ask(
         &self,
         size: usize,
         replies: usize,
+        turn: Option<Turn>,
         write: impl FnOnce(&mut Vec<u8>),
     ) -> Result<Answer, Fault> {
         let (answer, answered) = oneshot::channel();
-        let waiting = Waiting { replies, answer };
+        debug_assert!(replies > 0, "nobody would be told");
+        let waiting = Waiting { replies, answer, _turn: turn };
         let waker = if size > PIECE {
             let mut alone = Vec::with_capacity(size);
             write(&mut alone);
@@ -157,8 +195,7 @@ impl Queue {
     }
 }
 
-/// A panic elsewhere cannot leave the queue half-written: what was encoded before it has no one waiting
-/// for it, so that the connection ends at the replies.
+/// Nothing panics while it is held: encoding a command only copies bytes.
 fn lock(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
     queue.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -167,6 +204,12 @@ fn lock(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
 struct Driver<F: FnOnce()> {
     wire: Wire,
     queue: Arc<Mutex<Queue>>,
+    heard_at: Arc<HeardAt>,
+    /// Something was asked. What a server says before (that it has no place for this connection, say)
+    /// is left for whoever asks first.
+    has_begun: bool,
+    /// A reply was longer than what is read at once.
+    has_grown: bool,
     closed: Option<F>,
     /// What is being written, and how much of the first has been.
     pieces: VecDeque<Vec<u8>>,
@@ -188,7 +231,9 @@ impl<F: FnOnce()> Driver<F> {
 
     /// Ready when the connection is at its end.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
-        if let Poll::Ready(end) = self.poll_receive(cx) {
+        if self.has_begun
+            && let Poll::Ready(end) = self.poll_receive(cx)
+        {
             return Poll::Ready(end);
         }
         loop {
@@ -219,6 +264,13 @@ impl<F: FnOnce()> Driver<F> {
             }
             self.pieces.extend(queue.pieces.drain(..));
             self.waiting.extend(queue.waiting.drain(..));
+            drop(queue);
+            if !self.has_begun {
+                self.has_begun = true;
+                if let Poll::Ready(end) = self.poll_receive(cx) {
+                    return Poll::Ready(end);
+                }
+            }
         }
     }
 
@@ -250,13 +302,19 @@ impl<F: FnOnce()> Driver<F> {
         loop {
             match ready!(pin!(self.wire.read_buf(&mut self.received)).poll(cx)) {
                 Ok(0) => return Poll::Ready(io::ErrorKind::UnexpectedEof.into()),
-                Ok(_) => {}
+                Ok(_) => self.heard_at.note(),
                 Err(error) => return Poll::Ready(error),
             }
             let to_come = match self.hand_out() {
                 Ok(to_come) => to_come,
                 Err(error) => return Poll::Ready(error),
             };
+            if std::mem::take(&mut self.has_grown) {
+                // Or the memory of the longest reply would stay for as long as the connection is used.
+                let rest = std::mem::take(&mut self.received);
+                self.received = BytesMut::with_capacity(READ.max(rest.len()));
+                self.received.extend_from_slice(&rest);
+            }
             // It doubles at the most, whatever length a reply announces.
             let most = READ.max(self.received.len());
             let wanted = to_come.clamp(LEAST_READ, most);
@@ -274,6 +332,7 @@ impl<F: FnOnce()> Driver<F> {
             match scan.map_err(|_| io::Error::other("an answer that is not RESP2"))? {
                 Scan::Unfinished(least) => return Ok(least - self.received.len()),
                 Scan::Whole(length) => {
+                    self.has_grown |= length > READ;
                     let replies = self.received.split_to(length).freeze();
                     if let Some(first) = self.waiting.pop_front() {
                         // Unless he has gone away.
@@ -311,8 +370,7 @@ impl<F: FnOnce()> Drop for Driver<F> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicBool, Ordering};
-    use std::time::Duration;
+    use std::sync::atomic::AtomicBool;
 
     use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
     use tokio::time::timeout;
@@ -333,7 +391,7 @@ mod tests {
     }
 
     fn ask(connection: &Connection, request: &[u8], replies: usize) -> Result<Answer, Fault> {
-        connection.ask(request.len(), replies, |out| out.extend_from_slice(request))
+        connection.ask(request.len(), replies, None, |out| out.extend_from_slice(request))
     }
 
     async fn told(answer: Answer) -> Result<Bytes, Fault> {

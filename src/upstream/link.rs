@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use redis::Value;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
-use super::connection::{Answer, Connection};
+use super::connection::{Answer, Connection, Turn};
 use super::{Fault, encode, wire};
 use crate::command::{Batch, Command};
 use crate::config::ConnectionString;
@@ -138,10 +138,12 @@ impl Link {
                 return Err(said.unwrap_or_else(|| gone(&Fault::Lost)));
             };
             if let Some(error) = Frame::of(&answer).error() {
+                // A server that does not know AUTH repeats what came with it.
+                let error = error.split(", with args").next().unwrap_or_default().to_owned();
                 if at < needed {
-                    return Err(error.into_owned());
+                    return Err(error);
                 }
-                said.get_or_insert(error.into_owned());
+                said.get_or_insert(error);
             }
         }
         Ok(())
@@ -197,10 +199,20 @@ impl Link {
         self.0.turns.close();
     }
 
-    /// Waits for a turn to send something; it lasts until all replies have come.
-    pub async fn turn(&self, deadline: Instant) -> Result<SemaphorePermit<'_>, Fault> {
-        let turn = timeout_at(deadline, self.0.turns.acquire()).await;
-        turn.map_err(|_| Fault::Busy)?.map_err(|_| Fault::NotSent)
+    /// Waits for a turn to send something; it lasts until all replies have come, whether or not anybody
+    /// still waits for them.
+    pub async fn turn(&self, deadline: Instant) -> Result<Turn, Fault> {
+        let asked = Instant::now();
+        match timeout_at(deadline, self.0.turns.clone().acquire_owned()).await {
+            Ok(turn) => turn.map_err(|_| Fault::NotSent),
+            Err(_) => {
+                // All turns are taken by those whose answers do not come, and who may have gone away.
+                if self.0.connection.silence() >= asked.elapsed() {
+                    self.retire();
+                }
+                Err(Fault::Busy)
+            }
+        }
     }
 
     /// Sends the batch in one piece, whoever else waits, and waits for all of its replies, `timeout` at
@@ -209,7 +221,7 @@ impl Link {
         if self.is_closed() {
             return Err(Fault::NotSent);
         }
-        self.exchange(&batch.commands, batch.atomic, Instant::now() + timeout).await
+        self.exchange(&batch.commands, batch.atomic, None, Instant::now() + timeout).await
     }
 
     /// Sends the commands in one piece, in a transaction if `atomic`, and waits for all of their replies.
@@ -217,12 +229,13 @@ impl Link {
         &self,
         commands: &[Command],
         atomic: bool,
+        turn: Option<Turn>,
         deadline: Instant,
     ) -> Result<Replies, Fault> {
         let size = encode::size(commands, atomic);
         let count = commands.len() + if atomic { 2 } else { 0 };
         let write = |out: &mut Vec<u8>| encode::write(out, commands, atomic);
-        let answer = self.0.connection.ask(size, count, write)?;
+        let answer = self.0.connection.ask(size, count, turn, write)?;
         let piece = timeout_at(deadline, answer.replies()).await.map_err(|_| Fault::Timeout)??;
         Ok(Replies::of(piece, count))
     }
@@ -235,7 +248,7 @@ impl Link {
 
     fn ask<W: AsRef<[u8]>>(&self, words: &[W]) -> Result<Answer, Fault> {
         let size = encode::size_of_words(words);
-        self.0.connection.ask(size, 1, |out| encode::write_words(out, words))
+        self.0.connection.ask(size, 1, None, |out| encode::write_words(out, words))
     }
 
     /// What the server says that it is; unknown if it does not say so in time. INFO says most, but

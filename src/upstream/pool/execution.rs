@@ -232,10 +232,10 @@ async fn send_piece(
     let latest = now + end.saturating_duration_since(now) / 2;
     loop {
         pass.turn(latest).await?;
-        let _turn = link.turn(latest).await?;
+        let turn = link.turn(latest).await?;
         // It may have taken so long that there is no room any more: then whoever has some goes first.
         if pass.may_send() {
-            return link.exchange(commands, atomic, end).await;
+            return link.exchange(commands, atomic, Some(turn), end).await;
         }
     }
 }

@@ -315,3 +315,26 @@ async fn a_refused_password_is_said_without_being_shown() {
     assert!(error(&reply.body).contains("refused the connection"), "{}", reply.body);
     assert!(!format!("{reply:?}{:?}", pkv.log()).contains("hunter2"));
 }
+
+#[tokio::test]
+async fn those_who_went_away_before_their_answer_came_keep_their_turns_and_no_more() {
+    let fake = FakeRedis::start(|words, _| match words[0].as_str() {
+        "INCR" => Act::Nothing,
+        _ => Act::reply("+OK\r\n"),
+    })
+    .await;
+    let vars = [("PKV_TIMEOUT", "2s"), ("SRH_MAX_CONNECTIONS", "1"), ("PKV_MAX_QUEUE", "8mb")];
+    let pkv = pkv_before(&fake, &vars).await;
+    // More than there are turns, and none of them waits long enough for a timeout.
+    let leave = async || {
+        let asked = pkv.run(json!(["INCR", "n"]));
+        assert!(tokio::time::timeout(Duration::from_millis(500), asked).await.is_err());
+    };
+    futures_util::future::join_all((0..40).map(|_| leave())).await;
+    // Neither sent behind them, nor for ever in vain: the silent connection is not used any more.
+    let reply = pkv.run(json!(["SET", "k", "v"])).await;
+    assert_eq!(reply.status, 503, "{}", reply.body);
+    assert!(error(&reply.body).contains("was not sent"), "{}", reply.body);
+    assert_eq!(result(pkv.run(json!(["SET", "k", "v"])).await), json!("OK"));
+    assert_eq!(fake.count("INCR"), 1);
+}
