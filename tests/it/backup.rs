@@ -293,7 +293,7 @@ async fn progress_is_shown_on_a_terminal() {
     // `script` (of every Debian) gives it one.
     let line = format!("{} backup copy.rdb", env!("CARGO_BIN_EXE_pkv"));
     let mut script = Command::new("script");
-    script.args(["-qec", &line, "/dev/null"]).current_dir(dir.path());
+    script.args(["-qec", &line, "/dev/null"]).current_dir(dir.path()).env("TERM", "xterm");
     script.envs(Pkv::command(dir.path(), &[]).get_envs().filter_map(|(k, v)| Some((k, v?))));
     let ended = run_to_end(&mut script, LIMIT).await;
     assert_eq!(ended.code, Some(0), "{}", ended.stdout);
