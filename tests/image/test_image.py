@@ -88,7 +88,15 @@ class Image(unittest.TestCase):
         self.assertEqual(list(config["ExposedPorts"]), ["7860/tcp"])
         self.assertEqual(list(config["Volumes"]), ["/data"])
         self.assertEqual(config["StopSignal"], "SIGTERM")
-        self.assertEqual(config["Env"], ["PATH=/usr/local/bin:/usr/bin"])
+        self.assertEqual(
+            config["Env"],
+            [
+                "PATH=/usr/local/bin:/usr/bin",
+                "MALLOC_ARENA_MAX=2",
+                "MALLOC_MMAP_THRESHOLD_=524288",
+                "MALLOC_TRIM_THRESHOLD_=2097152",
+            ],
+        )
         check = config.get("Healthcheck") or image["Healthcheck"]
         self.assertEqual(check["Test"], ["CMD", "/usr/local/bin/pkv", "healthcheck"])
         labels = {name.removeprefix("org.opencontainers.image."): text for name, text in config["Labels"].items()}
