@@ -163,14 +163,13 @@ pub async fn transaction(context: &Context, parts: &Parts, body: Incoming) -> An
     let replies =
         context.upstreams.execute(&asked.tenant, &batch, own_connection, &mut pass).await?;
     // MULTI's reply, one `QUEUED` or error per command, EXEC's reply.
-    let Some(results) = replies.iter().last().and_then(Frame::items) else {
+    let Some(mut results) = replies.iter().last().and_then(Frame::items) else {
         let reason = why_discarded(&batch.commands, &translations, &replies);
         return Err(ApiError::Refused(reason));
     };
     let format = Format::json(&parts.headers);
     let answer = labour::run(pass.weight(), || {
         let mut sent = batch.commands.as_slice();
-        let mut results = results;
         let answers = translations.iter().map(|one| one.next(&mut sent, &mut results));
         format.several(answers, replies.weight(), context.max_response, pass)
     });

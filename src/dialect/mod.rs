@@ -286,7 +286,9 @@ impl Answer<'_> {
             {
                 value.clone()
             }
-            (_, Some(error)) => return self.in_upstash_words(mine, error.into_owned()),
+            (_, Some(error)) => {
+                return Reply::Error(self.in_upstash_words(mine, error.into_owned()));
+            }
             (Meaning::Mapped(map), None) => map(first.value()),
             (Meaning::Slice { skip, take }, None) => match first.value() {
                 Value::Array(items) => {
@@ -306,7 +308,7 @@ impl Answer<'_> {
         };
         match made {
             Value::ServerError(error) => {
-                self.in_upstash_words(mine, reply::error_text(&error).into_owned())
+                Reply::Error(self.in_upstash_words(mine, reply::error_text(&error).into_owned()))
             }
             made => Reply::Made(made),
         }
@@ -324,16 +326,13 @@ impl Answer<'_> {
         let mut refusal = None;
         for (command, reply) in mine.iter().zip(replies.take(self.count)) {
             let Some(error) = reply.error().filter(|_| refusal.is_none()) else { continue };
-            refusal = Some(self.words_for(std::slice::from_ref(command), error.into_owned()));
+            refusal =
+                Some(self.in_upstash_words(std::slice::from_ref(command), error.into_owned()));
         }
         refusal
     }
 
-    fn in_upstash_words<'r>(&self, sent: &[Command], text: String) -> Reply<'r> {
-        Reply::Error(self.words_for(sent, text))
-    }
-
-    fn words_for(&self, sent: &[Command], text: String) -> String {
+    fn in_upstash_words(&self, sent: &[Command], text: String) -> String {
         let Some(first) = sent.first() else { return text };
         let text = reading_twin::translate(text);
         let text = if self.is_bundled { error_words::of_the_bundled(text) } else { text };

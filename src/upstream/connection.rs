@@ -47,12 +47,9 @@ const LEAST_PIECE: usize = 4 << 10;
 /// Leave to have something under way.
 pub type Turn = OwnedSemaphorePermit;
 
-/// A connection, until its last clone is dropped.
-#[derive(Debug, Clone)]
-pub struct Connection(Arc<Handle>);
-
+/// A connection, until it is dropped.
 #[derive(Debug)]
-struct Handle {
+pub struct Connection {
     queue: Arc<Mutex<Queue>>,
     driver: AbortHandle,
     heard_at: Arc<HeardAt>,
@@ -68,7 +65,7 @@ impl HeardAt {
     }
 }
 
-impl Drop for Handle {
+impl Drop for Connection {
     fn drop(&mut self) {
         self.driver.abort();
     }
@@ -134,12 +131,12 @@ impl Connection {
             has_let_others_go_first: false,
         };
         let driver = tokio::spawn(driver.run()).abort_handle();
-        Self(Arc::new(Handle { queue, driver, heard_at }))
+        Self { queue, driver, heard_at }
     }
 
     /// How long the server has said nothing.
     pub fn silence(&self) -> Duration {
-        let HeardAt(begun, heard) = &*self.0.heard_at;
+        let HeardAt(begun, heard) = &*self.heard_at;
         begun.elapsed().saturating_sub(Duration::from_millis(heard.load(Ordering::Relaxed)))
     }
 
@@ -158,11 +155,11 @@ impl Connection {
         let waker = if size > PIECE {
             let mut alone = Vec::with_capacity(size);
             write(&mut alone);
-            let mut queue = lock(&self.0.queue);
+            let mut queue = lock(&self.queue);
             queue.pieces.push(alone);
             queue.add(waiting)?
         } else {
-            let mut queue = lock(&self.0.queue);
+            let mut queue = lock(&self.queue);
             write(queue.piece(size));
             queue.add(waiting)?
         };
@@ -414,6 +411,19 @@ mod tests {
         }
         assert_eq!(told(first).await.unwrap(), "+one\r\n*1\r\n:2\r\n");
         assert_eq!(told(last).await.unwrap(), "$3\r\nown\r\n");
+    }
+
+    /// Redis has no place for a connection, say.
+    #[tokio::test]
+    async fn what_is_said_before_anything_was_asked_is_for_who_asks_first() {
+        let (connection, mut redis, _) = start(1 << 10);
+        redis.write_all(b"-ERR max number of clients reached\r\n").await.unwrap();
+        drop(redis);
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+        let first = ask(&connection, b"a", 1).unwrap();
+        assert_eq!(told(first).await.unwrap(), "-ERR max number of clients reached\r\n");
     }
 
     #[tokio::test]

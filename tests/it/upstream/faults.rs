@@ -307,13 +307,20 @@ async fn a_redis_that_is_away_is_waited_for_and_then_reported() {
 
 #[tokio::test]
 async fn a_refused_password_is_said_without_being_shown() {
-    let redis = RedisServer::start(&["--requirepass", "right"]).await;
-    let url = format!("redis://default:hunter2@localhost:{}", redis.port);
-    let pkv = Pkv::start_with(&[("SRH_MODE", "env"), ("SRH_CONNECTION_STRING", &url)]);
-    let reply = pkv.run(json!(["PING"])).await;
-    assert_eq!(reply.status, 503);
-    assert!(error(&reply.body).contains("refused the connection"), "{}", reply.body);
-    assert!(!format!("{reply:?}{:?}", pkv.log()).contains("hunter2"));
+    // The second one does not know the command, and repeats what came with it.
+    for (settings, said) in [
+        (&["--requirepass", "right"][..], "WRONGPASS"),
+        (&["--rename-command", "AUTH", ""], "unknown command"),
+    ] {
+        let redis = RedisServer::start(settings).await;
+        let url = format!("redis://default:hunter2@localhost:{}", redis.port);
+        let pkv = Pkv::start_with(&[("SRH_MODE", "env"), ("SRH_CONNECTION_STRING", &url)]);
+        let reply = pkv.run(json!(["PING"])).await;
+        assert_eq!(reply.status, 503);
+        let text = error(&reply.body);
+        assert!(text.contains("refused the connection") && text.contains(said), "{text}");
+        assert!(!format!("{reply:?}{:?}", pkv.log()).contains("hunter2"));
+    }
 }
 
 #[tokio::test]
