@@ -1,7 +1,7 @@
 //! One connection to Redis, shared by many callers: what they ask goes out in the order in which it came,
 //! and each gets the replies to its own.
 //!
-//! Promises: requests that are ready at the same time leave together; replies stay in the bytes in which
+//! Promises: what was asked while something else was on its way leaves together; replies stay in the bytes in which
 //! they came, whatever is in them; what had not begun to leave when the connection broke is known not to
 //! have been sent. Bytes that nobody has asked for, or that are not RESP2, end the connection.
 //!
@@ -128,7 +128,6 @@ impl Connection {
             received: BytesMut::with_capacity(READ),
             scanner: Scanner::new(0),
             waiting: VecDeque::new(),
-            has_let_others_go_first: false,
         };
         let driver = tokio::spawn(driver.run()).abort_handle();
         Self { queue, driver, heard_at }
@@ -217,7 +216,6 @@ struct Driver<F: FnOnce()> {
     received: BytesMut,
     scanner: Scanner,
     waiting: VecDeque<Waiting>,
-    has_let_others_go_first: bool,
 }
 
 impl<F: FnOnce()> Driver<F> {
@@ -242,19 +240,9 @@ impl<F: FnOnce()> Driver<F> {
             }
             let mut queue = lock(&self.queue);
             if queue.pieces.is_empty() {
-                self.has_let_others_go_first = false;
                 queue.waker = Some(cx.waker().clone());
                 return Poll::Pending;
             }
-            // Whoever asks first wakes this task, and it would be the next to run. The requests of all
-            // that are ready now leave together if it stands behind them: a third less of the
-            // processor for each.
-            if !self.has_let_others_go_first {
-                self.has_let_others_go_first = true;
-                cx.waker().wake_by_ref();
-                return Poll::Pending;
-            }
-            self.has_let_others_go_first = false;
             if self.waiting.is_empty() {
                 let first = queue.waiting.first().map_or(0, |first| first.replies);
                 self.scanner = Scanner::new(first);
