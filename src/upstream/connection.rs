@@ -1,9 +1,10 @@
 //! One connection to Redis, shared by many callers: what they ask goes out in the order in which it came,
 //! and each gets the replies to its own.
 //!
-//! Promises: what was asked while something else was on its way leaves together; replies stay in the bytes in which
-//! they came, whatever is in them; what had not begun to leave when the connection broke is known not to
-//! have been sent. Bytes that nobody has asked for, or that are not RESP2, end the connection.
+//! Promises: what was asked while something else was on its way leaves together; replies stay in the
+//! bytes in which they came, whatever is in them; what had not begun to leave when the connection broke
+//! is known not to have been sent. Bytes that nobody has asked for, or that are not RESP2, end the
+//! connection.
 //!
 //! Not the `redis` crate's multiplexed connection: it makes a tree of every reply, gives the connection up
 //! over a text that is not UTF-8 or an array of more than 100 levels, and cannot tell what it has not

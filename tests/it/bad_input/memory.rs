@@ -42,3 +42,22 @@ async fn memory_is_given_back_after_bodies_that_are_too_large_or_too_deep() {
     witness.all_is_well(&pkv, "200 bodies").await;
     assert_eq!(result(pkv.run(json!(["DBSIZE"])).await), 0);
 }
+
+/// A connection that goes on being used does not keep the room of the longest reply that came over it.
+#[tokio::test]
+async fn memory_is_given_back_after_a_long_reply() {
+    const MB: usize = 1 << 20;
+    let pkv = Pkv::start_with(&[("SRH_MAX_CONNECTIONS", "1")]);
+    let pid = process(&pkv);
+    let script = format!("return redis.call('SET', KEYS[1], string.rep('x', {}))", 100 * MB);
+    assert_eq!(result(pkv.run(json!(["EVAL", script, 1, "long"])).await), "OK");
+    let request = pkv.request("POST", "/").bearer_auth(&pkv.token).body(r#"["GET","long"]"#);
+    let answer = request.send().await.unwrap().bytes().await.unwrap();
+    assert_eq!(answer.len(), 100 * MB + r#"{"result":""}"#.len());
+    assert!(megabytes(pid, "VmHWM") > 200, "reply and answer");
+    for _ in 0..10 {
+        assert_eq!(result(pkv.run(json!(["PING"])).await), "PONG");
+    }
+    let now = megabytes(pid, "VmRSS");
+    assert!(now < 60, "{now} MB");
+}
