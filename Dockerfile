@@ -14,6 +14,9 @@ ARG DEBIAN_IMAGE=debian:trixie-slim
 
 FROM ${RUST_IMAGE} AS build
 WORKDIR /build
+# Addresses that the loader puts right take 0.4 MB less in this form, which Debian 13's loader knows
+# (glibc 2.36).
+ENV RUSTFLAGS="-C link-arg=-Wl,-z,pack-relative-relocs"
 # The JSON module's build reads Redis's header with it.
 RUN apt-get update \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends libclang-dev \
