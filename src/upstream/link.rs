@@ -1,5 +1,5 @@
-//! One connection to Redis, shared by many callers: batches go out in the order they came, and each
-//! caller gets the replies to its own.
+//! A connection with what is known of it: for whom it was made, what its server takes, and how many may
+//! have something under way. What goes over it, and to whom, is [`super::connection`]'s.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -138,12 +138,10 @@ impl Link {
                 return Err(said.unwrap_or_else(|| gone(&Fault::Lost)));
             };
             if let Some(error) = Frame::of(&answer).error() {
-                // A server that does not know AUTH repeats what came with it.
-                let error = error.split(", with args").next().unwrap_or_default().to_owned();
                 if at < needed {
-                    return Err(error);
+                    return Err(without_arguments(&error));
                 }
-                said.get_or_insert(error);
+                said.get_or_insert(error.into_owned());
             }
         }
         Ok(())
@@ -176,7 +174,7 @@ impl Link {
                 Err(Unopened::Refused(reply::error_text(&error).into_owned()))
             }
             Ok(Value::ServerError(error)) => {
-                Err(Unopened::Failed(reply::error_text(&error).into_owned()))
+                Err(Unopened::Failed(without_arguments(&reply::error_text(&error))))
             }
             Ok(_) => Err(Unopened::Failed("an answer to a login that is none".into())),
             Err(fault) => Err(Unopened::Failed(gone(&fault))),
@@ -293,6 +291,11 @@ impl Link {
     }
 }
 
+/// A server that does not know AUTH repeats the password that came with it.
+fn without_arguments(error: &str) -> String {
+    error.split(", with args").next().unwrap_or_default().to_owned()
+}
+
 /// Why there is no answer to a greeting.
 fn gone(fault: &Fault) -> String {
     match fault {
@@ -318,4 +321,29 @@ fn said(hello: &Value) -> Engine {
         _ => String::new(),
     };
     Engine::from_hello(&fields.iter().map(text).collect::<Vec<_>>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_came_with_a_command_is_not_repeated() {
+        for (error, shown) in [
+            (
+                "ERR unknown command 'AUTH', with args beginning with: 'hunter2' ",
+                "ERR unknown command 'AUTH'",
+            ),
+            (
+                "ERR unknown command `AUTH`, with args beginning with: `x`, `y`, ",
+                "ERR unknown command `AUTH`",
+            ),
+            (
+                "WRONGPASS invalid username-password pair",
+                "WRONGPASS invalid username-password pair",
+            ),
+        ] {
+            assert_eq!(without_arguments(error), shown);
+        }
+    }
 }
