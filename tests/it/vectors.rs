@@ -219,6 +219,7 @@ async fn every_test_vector_gets_the_answer_of_the_specification() {
 
 #[tokio::test]
 async fn number_24_is_the_monitors_confirmation() {
-    let mut monitor = Stream::open(&Pkv::start(), "/monitor").await;
+    let pkv = Pkv::start();
+    let mut monitor = Stream::open(&pkv, "/monitor").await;
     assert_eq!(monitor.until("\n\n").await, "data: \"OK\"\n\n");
 }

@@ -1,13 +1,16 @@
 //! A redis-server that pkv did not start.
 
+use std::fs::File;
+use std::io::{Read, Seek};
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::eventually;
+/// How long one may take until it answers. Machines stand still for seconds at times.
+const START: Duration = Duration::from_secs(30);
 
 /// Killed on drop; keeps nothing.
 pub struct RedisServer {
@@ -33,6 +36,14 @@ pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
+/// What was written to a file without a name.
+fn text_of(mut file: File) -> String {
+    let mut bytes = Vec::new();
+    file.rewind().unwrap();
+    file.read_to_end(&mut bytes).unwrap();
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
 impl RedisServer {
     pub async fn start(arguments: &[&str]) -> Self {
         Self::start_at(free_port(), arguments).await
@@ -43,24 +54,31 @@ impl RedisServer {
     }
 
     pub async fn start_program(program: &str, port: u16, arguments: &[&str]) -> Self {
+        let said = tempfile::tempfile().unwrap();
         let process = Command::new(program)
             .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""])
             .args(arguments)
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdout(said.try_clone().unwrap())
             .spawn()
             .unwrap();
-        let server = Self { process: Some(process), port };
-        eventually("Redis answers", Duration::from_secs(10), || async {
-            let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)).await else {
-                return false;
-            };
-            let mut answer = [0; 1];
-            stream.write_all(b"PING\r\n").await.is_ok()
-                && stream.read_exact(&mut answer).await.is_ok()
-        })
-        .await;
+        let mut server = Self { process: Some(process), port };
+        let deadline = Instant::now() + START;
+        while let Err(refused) = server.ping().await {
+            let ended = server.process.as_mut().unwrap().try_wait().unwrap();
+            if ended.is_some() || Instant::now() > deadline {
+                panic!("Redis does not answer: {refused}; {ended:?}; it said: {}", text_of(said));
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
         server
+    }
+
+    /// Whether it answers at all: one that wants a password does, too.
+    async fn ping(&self) -> std::io::Result<u8> {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await?;
+        stream.write_all(b"PING\r\n").await?;
+        stream.read_u8().await
     }
 
     /// One that somebody else has started, and will end.
