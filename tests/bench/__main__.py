@@ -46,6 +46,8 @@ def named_peer(argument):
         peer.name = "Webdis"
     elif b"Serverless Redis HTTP" in greeting.body:
         peer.name = "SRH"
+        # It takes no body without.
+        peer.usual = (("Content-Type", "application/json"),)
     return peer
 
 

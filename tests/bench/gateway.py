@@ -39,6 +39,8 @@ class Gateway:
     url: str
     token: str = ""
     pids: dict = field(default_factory=dict)
+    # What every request carries, unless it says otherwise.
+    usual: tuple = ()
 
     def connect(self):
         address = urllib.parse.urlsplit(self.url)
@@ -47,7 +49,7 @@ class Gateway:
     def headers(self, request):
         """All that a request carries, but for `Host` and the length of its body."""
         authorization = [("Authorization", f"Bearer {self.token}")] if self.token else []
-        return [*authorization, *request.headers]
+        return list(dict([*authorization, *self.usual, *request.headers]).items())
 
     def send(self, connection, request):
         head = [f"{request.method} {request.path} HTTP/1.1", "Host: " + urllib.parse.urlsplit(self.url).netloc]

@@ -18,7 +18,7 @@ import table
 from gateway import Gateway, Reply, Wrong, read_reply
 from goals import Goal, goals
 from run import Run
-from workloads import HASH, WORKLOADS
+from workloads import HASH, WORKLOADS, fill
 
 BY_NAME = {workload.name: workload for workload in WORKLOADS}
 
@@ -37,6 +37,18 @@ class Replies(unittest.TestCase):
         for wrong in (reply({"result": None}), reply({"error": "ERR"}), reply([]), reply({"result": "x"}, 503)):
             with self.assertRaises(Wrong):
                 BY_NAME["W1"].check(wrong)
+
+    def test_data_that_was_not_taken_is_noticed_whatever_the_status(self):
+        for wrong in (reply({'["SET"': [False, "ERR unknown command"]}), reply({"result": "OK"}, 400)):
+            with self.assertRaises(Wrong):
+                fill(SimpleNamespace(ask=lambda _, wrong=wrong: wrong))
+
+    def test_what_a_gateway_usually_wants_does_not_come_twice(self):
+        gateway = Gateway("SRH", "", "secret", usual=(("Content-Type", "text/plain"), ("X", "y")))
+        said = gateway.headers(BY_NAME["W7"].request)
+        self.assertEqual([value for name, value in said if name == "Content-Type"], ["application/json"])
+        self.assertIn(("Authorization", "Bearer secret"), said)
+        self.assertIn(("X", "y"), said)
 
     def test_a_hash_has_no_order(self):
         fields = [text for pair in reversed(HASH.items()) for text in pair]
