@@ -14,7 +14,7 @@ mod value;
 
 pub use frame::{Frame, Frames, Malformed, Scan, Scanner, Token};
 pub use json::{Encoding, write_error, write_item};
-pub use output::{Bounded, Output, TooLarge};
+pub use output::{Bounded, LONG, Output, READ, TooLarge, Written};
 pub use replies::Replies;
 pub use value::{error_text, to_resp2};
 

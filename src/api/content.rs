@@ -4,6 +4,8 @@
 //! counted by references; what the request takes of the memory is given back with the last of them.
 //! Leaves to others: writing them, and the answer's headers.
 
+use std::collections::VecDeque;
+use std::io::IoSlice;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -15,6 +17,7 @@ use tower_http::compression::CompressionBody;
 
 use super::delivery::Watched;
 use super::handover::Handover;
+use crate::reply::Written;
 use crate::upstream::Pass;
 
 /// Why an encoder failed.
@@ -102,39 +105,32 @@ impl Source {
 #[derive(Debug)]
 pub struct Piece {
     bytes: Held,
-    /// How many of them have been written.
+    /// How many of the first part have been written.
     at: usize,
+    /// The room that they take in the memory.
+    _pass: Option<Pass>,
     _watched: Option<Watched>,
 }
 
 #[derive(Debug)]
 enum Held {
+    Own(Vec<u8>),
     Shared(Bytes),
-    /// With the room that they take in the memory.
-    Own {
-        bytes: Vec<u8>,
-        _pass: Pass,
-    },
-}
-
-impl AsRef<[u8]> for Held {
-    fn as_ref(&self) -> &[u8] {
-        match self {
-            Self::Shared(bytes) => bytes,
-            Self::Own { bytes, .. } => bytes,
-        }
-    }
+    /// One part behind the other, none of them empty, and what is left of their length.
+    Parts(VecDeque<Bytes>, usize),
 }
 
 impl Piece {
     /// The bytes of an answer, with the room that they take in the memory.
-    pub fn held(mut bytes: Vec<u8>, mut pass: Pass) -> Self {
+    pub fn held(written: Written, mut pass: Pass) -> Self {
+        pass.set(written.weight());
+        let Written { mut bytes, long } = written;
         // It has grown by doubling.
         if bytes.len() > SHRUNK {
             bytes.shrink_to_fit();
         }
-        pass.set(bytes.len());
-        Self { bytes: Held::Own { bytes, _pass: pass }, at: 0, _watched: None }
+        let bytes = if long.is_empty() { Held::Own(bytes) } else { parts(bytes, long) };
+        Self { bytes, at: 0, _pass: Some(pass), _watched: None }
     }
 
     /// Told of when it is dropped.
@@ -142,34 +138,153 @@ impl Piece {
         Self { _watched: Some(watched), ..self }
     }
 
-    /// The same as something that can be divided.
-    pub fn into_bytes(self) -> Bytes {
-        let mut bytes = match self.bytes {
-            Held::Shared(bytes) => bytes,
-            own @ Held::Own { .. } => Bytes::from_owner(own),
-        };
-        bytes.advance(self.at);
-        bytes
+    /// Takes so many bytes off its beginning, if there are as many. The room stays with the rest: that is
+    /// written last.
+    pub fn split_to(&mut self, length: usize) -> Self {
+        if let Held::Own(bytes) = &mut self.bytes {
+            self.bytes = Held::Shared(std::mem::take(bytes).into());
+        }
+        let mut first = VecDeque::new();
+        let mut left = length;
+        while left > 0
+            && let Some(part) = self.first_part()
+        {
+            let count = left.min(part.len());
+            first.push_back(part.slice(..count));
+            self.advance(count);
+            left -= count;
+        }
+        Self { bytes: Held::Parts(first, length - left), at: 0, _pass: None, _watched: None }
     }
+
+    /// What has not been written of the first part that is shared.
+    fn first_part(&self) -> Option<Bytes> {
+        match &self.bytes {
+            Held::Own(_) => None,
+            Held::Shared(bytes) => Some(bytes),
+            Held::Parts(parts, _) => parts.front(),
+        }
+        .map(|part| part.slice(self.at..))
+    }
+}
+
+/// The long parts in their places.
+fn parts(bytes: Vec<u8>, long: Vec<(usize, Bytes)>) -> Held {
+    let (bytes, mut at) = (Bytes::from(bytes), 0);
+    let mut parts = VecDeque::with_capacity(2 * long.len() + 1);
+    let end = (bytes.len(), Bytes::new());
+    for (place, part) in long.into_iter().chain([end]) {
+        parts.extend([bytes.slice(at..place), part].into_iter().filter(|part| !part.is_empty()));
+        at = place;
+    }
+    let length = parts.iter().map(Bytes::len).sum();
+    Held::Parts(parts, length)
 }
 
 impl<T: Into<Bytes>> From<T> for Piece {
     fn from(bytes: T) -> Self {
-        Self { bytes: Held::Shared(bytes.into()), at: 0, _watched: None }
+        Self { bytes: Held::Shared(bytes.into()), at: 0, _pass: None, _watched: None }
     }
 }
 
 impl Buf for Piece {
     fn remaining(&self) -> usize {
-        self.chunk().len()
+        match &self.bytes {
+            Held::Parts(_, left) => *left,
+            Held::Own(_) | Held::Shared(_) => self.chunk().len(),
+        }
     }
 
     fn chunk(&self) -> &[u8] {
-        &self.bytes.as_ref()[self.at..]
+        let part: &[u8] = match &self.bytes {
+            Held::Own(bytes) => bytes,
+            Held::Shared(bytes) => bytes,
+            Held::Parts(parts, _) => parts.front().map_or(&[], |part| part),
+        };
+        &part[self.at..]
     }
 
-    fn advance(&mut self, count: usize) {
+    fn chunks_vectored<'a>(&'a self, into: &mut [IoSlice<'a>]) -> usize {
+        let rest = match &self.bytes {
+            Held::Parts(parts, _) => Some(parts.iter().skip(1)),
+            Held::Own(_) | Held::Shared(_) => None,
+        };
+        let rest = rest.into_iter().flatten().map(AsRef::as_ref);
+        let chunks = std::iter::once(self.chunk()).chain(rest);
+        let chunks = chunks.filter(|chunk| !chunk.is_empty());
+        into.iter_mut().zip(chunks).map(|(place, chunk)| *place = IoSlice::new(chunk)).count()
+    }
+
+    fn advance(&mut self, mut count: usize) {
         assert!(count <= self.remaining(), "no more than there is");
+        if let Held::Parts(parts, left) = &mut self.bytes {
+            *left -= count;
+            while let Some(part) = parts.front()
+                && count >= part.len() - self.at
+            {
+                count -= part.len() - self.at;
+                self.at = 0;
+                parts.pop_front();
+            }
+        }
         self.at += count;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(small: &str, long: &[(usize, &str)]) -> Piece {
+        let long = long.iter().map(|(at, part)| (*at, Bytes::from(part.to_string()))).collect();
+        Piece { bytes: parts(small.into(), long), at: 0, _pass: None, _watched: None }
+    }
+
+    /// What a write of several buffers sees, and one of the first buffer after the other.
+    fn read(mut piece: Piece) -> (String, String) {
+        let mut slices = [IoSlice::new(&[]); 8];
+        let count = piece.chunks_vectored(&mut slices);
+        assert!(slices[..count].iter().all(|slice| !slice.is_empty()));
+        let at_once = slices[..count].iter().flat_map(|slice| slice.to_vec()).collect();
+        let mut in_turn = Vec::new();
+        while piece.has_remaining() {
+            in_turn.extend_from_slice(piece.chunk());
+            piece.advance(piece.chunk().len());
+        }
+        [at_once, in_turn].map(|bytes| String::from_utf8(bytes).unwrap()).into()
+    }
+
+    #[test]
+    fn long_parts_stand_where_they_belong() {
+        for (small, long, whole) in [
+            ("<>", &[(1, "long")][..], "<long>"),
+            ("<>", &[(0, "a"), (0, "b"), (2, "c"), (2, "d")], "ab<>cd"),
+            ("", &[(0, "alone")], "alone"),
+            ("[,]", &[(1, "one"), (2, "two")], "[one,two]"),
+        ] {
+            assert_eq!(read(of(small, long)), (whole.into(), whole.into()));
+            // However it is cut and written.
+            for cut in 0..=whole.len() + 1 {
+                let mut rest = of(small, long);
+                let first = rest.split_to(cut);
+                let cut = cut.min(whole.len());
+                assert_eq!((first.remaining(), rest.remaining()), (cut, whole.len() - cut));
+                assert_eq!(read(first), (whole[..cut].into(), whole[..cut].into()));
+                assert_eq!(read(rest), (whole[cut..].into(), whole[cut..].into()));
+                let mut written = of(small, long);
+                written.advance(cut);
+                assert_eq!(read(written), (whole[cut..].into(), whole[cut..].into()));
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_in_one_part_can_be_cut_too() {
+        for bytes in [Held::Own(b"abc".to_vec()), Held::Shared(Bytes::from_static(b"abc"))] {
+            let mut piece = Piece { bytes, at: 0, _pass: None, _watched: None };
+            piece.advance(1);
+            assert_eq!(read(piece.split_to(1)).0, "b");
+            assert_eq!(read(piece).0, "c");
+        }
     }
 }

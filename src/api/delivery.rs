@@ -18,8 +18,8 @@ use super::body::SLOWEST;
 use super::content::{BoxError, Content, Piece, Source};
 
 /// Bytes that are given to the connection at once: it can only be seen of a whole piece that the client
-/// has taken it.
-pub const PIECE: usize = 64 << 10;
+/// has taken it. A value of 64 KB is one piece, with what stands around it.
+pub const PIECE: usize = 65 << 10;
 
 /// An answer of at most so many bytes is given to the connection as it is: looking after each costs as
 /// much as writing it, and a connection whose client takes nothing is soon full of them, or idle.
@@ -106,7 +106,7 @@ impl Delivery {
         response.map(|body| Tracked {
             source: body.source,
             watches_small,
-            rest: Bytes::new(),
+            rest: Bytes::new().into(),
             delivery: self,
         })
     }
@@ -176,7 +176,7 @@ impl Progress {
 pub struct Tracked {
     source: Source,
     watches_small: bool,
-    rest: Bytes,
+    rest: Piece,
     delivery: Delivery,
 }
 
@@ -212,7 +212,7 @@ impl Body for Tracked {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Piece>, BoxError>>> {
-        if self.rest.is_empty() {
+        if !self.rest.has_remaining() {
             let may_pass = !self.watches_small && matches!(self.source, Source::Whole(_));
             match ready!(self.poll_source(cx)) {
                 Some(Ok(piece)) if may_pass && piece.remaining() <= SMALL => {
@@ -221,23 +221,25 @@ impl Body for Tracked {
                 Some(Ok(piece)) if piece.remaining() <= PIECE => {
                     return Poll::Ready(Some(Ok(Frame::data(self.delivery.hand_out(piece)))));
                 }
-                Some(Ok(piece)) => self.rest = piece.into_bytes(),
+                Some(Ok(piece)) => self.rest = piece,
                 Some(Err(error)) => return Poll::Ready(Some(Err(error))),
                 None => return Poll::Ready(None),
             }
         }
-        let length = self.rest.len().min(PIECE);
-        let bytes = self.rest.split_to(length);
-        Poll::Ready(Some(Ok(Frame::data(self.delivery.hand_out(bytes.into())))))
+        let piece = match self.rest.remaining() > PIECE {
+            true => self.rest.split_to(PIECE),
+            false => std::mem::replace(&mut self.rest, Bytes::new().into()),
+        };
+        Poll::Ready(Some(Ok(Frame::data(self.delivery.hand_out(piece)))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.rest.is_empty() && matches!(self.source, Source::Nothing)
+        !self.rest.has_remaining() && matches!(self.source, Source::Nothing)
     }
 
     fn size_hint(&self) -> SizeHint {
         match self.source.length() {
-            Some(length) => SizeHint::with_exact((length + self.rest.len()) as u64),
+            Some(length) => SizeHint::with_exact((length + self.rest.remaining()) as u64),
             None => SizeHint::default(),
         }
     }

@@ -128,7 +128,7 @@ pub async fn pipeline(context: &Context, parts: &Parts, body: Incoming) -> Answe
             Err(text) => Reply::Error(text),
             Ok(translation) => translation.next(&mut sent, &mut frames),
         });
-        format.several(answers, replies.weight(), context.max_response, pass)
+        format.several(answers, &replies, context.max_response, pass)
     });
     Ok(answer.await)
 }
@@ -171,7 +171,7 @@ pub async fn transaction(context: &Context, parts: &Parts, body: Incoming) -> An
     let answer = labour::run(pass.weight(), || {
         let mut sent = batch.commands.as_slice();
         let answers = translations.iter().map(|one| one.next(&mut sent, &mut results));
-        format.several(answers, replies.weight(), context.max_response, pass)
+        format.several(answers, &replies, context.max_response, pass)
     });
     Ok(answer.await)
 }
@@ -238,7 +238,10 @@ async fn run_one(
     mut pass: Pass,
 ) -> Answer {
     hold(&mut pass, body, [&command].into_iter())?;
-    let refusal = |text, pass| Ok(format.one(&Reply::Error(text), context.max_response, pass));
+    let refusal = |text, pass| {
+        let reply = Reply::Error(text);
+        Ok(format.one(&reply, &Replies::default(), context.max_response, pass))
+    };
     let own_connection = match policy::of(&command, asked.own_user(context)) {
         Policy::Refuse(text) => return refusal(text, pass),
         policy => policy == Policy::Lease,
@@ -260,7 +263,7 @@ async fn run_one(
     let weight = pass.weight();
     let write = || {
         let reply = translation.next(&mut batch.commands.as_slice(), &mut replies.iter());
-        format.one(&reply, context.max_response, pass)
+        format.one(&reply, &replies, context.max_response, pass)
     };
     Ok(labour::run(weight, write).await)
 }

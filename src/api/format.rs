@@ -10,7 +10,9 @@ use http::{HeaderMap, HeaderName, Response};
 use super::content::{Content, Piece};
 use super::error::{self, ApiError};
 use crate::dialect::Reply;
-use crate::reply::{self, Bounded, Encoding, Frame, Output, TooLarge};
+use crate::reply::{
+    self, Bounded, Encoding, Frame, LONG, Output, Replies, Token, TooLarge, Written,
+};
 use crate::upstream::Pass;
 
 /// What stands around a reply, in bytes: `{"result":""}`.
@@ -56,10 +58,19 @@ impl Format {
     }
 
     /// The answer to a single command: 400 if it is an error, or longer than `limit` bytes.
-    /// The answer keeps the request's pass.
-    pub fn one(self, reply: &Reply<'_>, limit: Option<usize>, pass: Pass) -> Response<Content> {
-        let sent = if let Reply::Sent(frame) = reply { frame.bytes().len() } else { 0 };
-        let mut out = Bounded::new(limit, self.likely(sent));
+    /// It is one of `replies`, or made up. The answer keeps the request's pass.
+    pub fn one(
+        self,
+        reply: &Reply<'_>,
+        replies: &Replies,
+        limit: Option<usize>,
+        pass: Pass,
+    ) -> Response<Content> {
+        let sent = match reply {
+            Reply::Sent(frame) if !self.is_handed_on(*frame) => frame.bytes().len(),
+            _ => 0,
+        };
+        let mut out = Bounded::new(limit, self.likely(sent), replies);
         self.write(&mut out, reply);
         match (out.finish(), reply) {
             (Ok(body), Reply::Sent(_) | Reply::Made(_)) => self.response(body, pass),
@@ -69,21 +80,21 @@ impl Format {
     }
 
     /// The answer to several commands: a JSON array, or one RESP2 reply behind the other. 400 if it is
-    /// longer than `limit` bytes. Redis has sent `sent` bytes for it.
+    /// longer than `limit` bytes. They are of `replies`, or made up.
     pub fn several<'r>(
         self,
-        replies: impl Iterator<Item = Reply<'r>>,
-        sent: usize,
+        answers: impl Iterator<Item = Reply<'r>>,
+        replies: &Replies,
         limit: Option<usize>,
         pass: Pass,
     ) -> Response<Content> {
-        let mut out = Bounded::new(limit, self.likely(sent));
+        let mut out = Bounded::new(limit, self.likely(replies.weight()), replies);
         let [open, between, close]: [&[u8]; 3] = match self {
             Self::Json(_) => [b"[", b",", b"]"],
             Self::Resp2 => [b"", b"", b""],
         };
         out.add([open]);
-        for (index, reply) in replies.enumerate() {
+        for (index, reply) in answers.enumerate() {
             if index > 0 {
                 out.add([between]);
             }
@@ -97,20 +108,27 @@ impl Format {
     }
 
     fn too_large(self, TooLarge { limit, actual }: TooLarge, pass: Pass) -> Response<Content> {
-        self.one(&Reply::Error(error::size_exceeded(limit, actual as u64)), None, pass)
+        let text = error::size_exceeded(limit, actual as u64);
+        self.one(&Reply::Error(text), &Replies::default(), None, pass)
     }
 
-    fn write(self, out: &mut Bounded, reply: &Reply<'_>) {
+    fn write(self, out: &mut Bounded<'_>, reply: &Reply<'_>) {
         match (self, reply) {
             (Self::Json(encoding), Reply::Sent(frame)) => reply::write_item(out, *frame, encoding),
             (Self::Json(encoding), Reply::Made(value)) => {
                 reply::write_item(out, Frame::of(&reply::to_resp2(value)), encoding);
             }
             (Self::Json(_), Reply::Error(text)) => reply::write_error(out, text),
-            (Self::Resp2, Reply::Sent(frame)) => out.add([frame.bytes()]),
+            (Self::Resp2, Reply::Sent(frame)) => out.add_part(b"", frame.bytes(), b""),
             (Self::Resp2, Reply::Made(value)) => out.add([&reply::to_resp2(value)]),
             (Self::Resp2, Reply::Error(text)) => reply::write_resp2_error(out, text),
         }
+    }
+
+    /// Whether the reply's bytes take no room of the answer's, most likely.
+    fn is_handed_on(self, frame: Frame<'_>) -> bool {
+        let is_plain = self != Self::Json(Encoding::Base64);
+        is_plain && frame.bytes().len() >= LONG && matches!(frame.token(), Token::Bulk(_))
     }
 
     /// How many bytes the answer has to replies of so many, roughly: what RESP2 has around a text is what
@@ -119,7 +137,7 @@ impl Format {
         AROUND + if self == Self::Json(Encoding::Base64) { sent / 3 * 4 } else { sent }
     }
 
-    fn response(self, body: Vec<u8>, pass: Pass) -> Response<Content> {
+    fn response(self, body: Written, pass: Pass) -> Response<Content> {
         let body = Piece::held(body, pass);
         match self {
             Self::Json(_) => error::json(body),

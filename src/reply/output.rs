@@ -1,9 +1,18 @@
 //! Where the bytes of an answer go.
 
+use bytes::Bytes;
+
+use super::Replies;
+
 /// Takes the bytes of an answer.
 pub trait Output {
     /// Adds these bytes, one part behind the other.
     fn add<const N: usize>(&mut self, parts: [&[u8]; N]);
+
+    /// Adds a part of a reply, which may be long, and what stands around it.
+    fn add_part(&mut self, before: &[u8], part: &[u8], behind: &[u8]) {
+        self.add([before, part, behind]);
+    }
 
     /// Adds `length` bytes, which `fill` writes if they are wanted.
     fn add_with(&mut self, length: usize, fill: impl FnOnce(&mut [u8]));
@@ -23,13 +32,39 @@ impl Output for Vec<u8> {
 }
 
 /// Keeps what is written up to a limit. Once it is passed, the bytes are only counted: an answer that
-/// may not be sent takes no room, and yet its length is known.
+/// may not be sent takes no room, and yet its length is known. Long parts of the replies that it is made
+/// of are not copied.
 #[derive(Debug)]
-pub struct Bounded {
-    kept: Vec<u8>,
+pub struct Bounded<'a> {
+    kept: Written,
     length: usize,
     limit: usize,
+    replies: &'a Replies,
 }
+
+/// The bytes of an answer.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    /// All but the long ones.
+    pub bytes: Vec<u8>,
+    /// Long parts, each with its place in `bytes`, in order.
+    pub long: Vec<(usize, Bytes)>,
+}
+
+impl Written {
+    /// The memory that they take, in bytes.
+    pub fn weight(&self) -> usize {
+        self.bytes.len() + self.long.iter().map(|(_, part)| part.len().max(READ)).sum::<usize>()
+    }
+}
+
+/// Bytes that are read from Redis at once, at the most, if no longer reply is on its way: a value of 64 KB
+/// with what stands around it, and the beginning of the next. A part of them that is handed on keeps them
+/// all.
+pub const READ: usize = 128 << 10;
+
+/// Bytes from which on a part of a reply is handed on. A shorter one is copied, and keeps nothing.
+pub const LONG: usize = READ / 4;
 
 /// More was written than the limit, both in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,19 +75,34 @@ pub struct TooLarge {
     pub actual: usize,
 }
 
-impl Bounded {
-    /// `None`: whatever fits the memory. `likely` is how many bytes will be written, roughly.
-    pub fn new(limit: Option<usize>, likely: usize) -> Self {
+impl<'a> Bounded<'a> {
+    /// `None`: whatever fits the memory. `likely` is how many bytes will be written, roughly, but for the
+    /// long parts of these replies.
+    pub fn new(limit: Option<usize>, likely: usize, replies: &'a Replies) -> Self {
         let limit = limit.unwrap_or(usize::MAX);
-        Self { kept: Vec::with_capacity(likely.min(limit)), length: 0, limit }
+        let bytes = Vec::with_capacity(likely.min(limit));
+        Self { kept: Written { bytes, long: Vec::new() }, length: 0, limit, replies }
     }
 
     /// What was written.
-    pub fn finish(self) -> Result<Vec<u8>, TooLarge> {
+    pub fn finish(self) -> Result<Written, TooLarge> {
         match self.length <= self.limit {
             true => Ok(self.kept),
             false => Err(TooLarge { limit: self.limit, actual: self.length }),
         }
+    }
+
+    /// Keeps a long part without a copy, if it is one of the replies'.
+    #[cold]
+    fn add_long(&mut self, before: &[u8], part: &[u8], behind: &[u8]) {
+        let Some(shared) = self.replies.share(part) else {
+            return self.add([before, part, behind]);
+        };
+        self.add([before]);
+        if self.has_room(shared.len()) {
+            self.kept.long.push((self.kept.bytes.len(), shared));
+        }
+        self.add([behind]);
     }
 
     /// Counts what is about to be written; whether it is to be kept.
@@ -60,22 +110,30 @@ impl Bounded {
         self.length = self.length.saturating_add(length);
         let fits = self.length <= self.limit;
         if !fits {
-            self.kept = Vec::new();
+            self.kept = Written::default();
         }
         fits
     }
 }
 
-impl Output for Bounded {
+impl Output for Bounded<'_> {
     fn add<const N: usize>(&mut self, parts: [&[u8]; N]) {
         if self.has_room(parts.iter().map(|part| part.len()).sum()) {
-            self.kept.add(parts);
+            self.kept.bytes.add(parts);
+        }
+    }
+
+    #[inline]
+    fn add_part(&mut self, before: &[u8], part: &[u8], behind: &[u8]) {
+        match part.len() < LONG {
+            true => self.add([before, part, behind]),
+            false => self.add_long(before, part, behind),
         }
     }
 
     fn add_with(&mut self, length: usize, fill: impl FnOnce(&mut [u8])) {
         if self.has_room(length) {
-            self.kept.add_with(length, fill);
+            self.kept.bytes.add_with(length, fill);
         }
     }
 }
@@ -84,28 +142,66 @@ impl Output for Bounded {
 mod tests {
     use super::*;
 
-    fn written(limit: Option<usize>) -> Bounded {
-        let mut out = Bounded::new(limit, 2);
+    fn written(limit: Option<usize>, replies: &Replies) -> Bounded<'_> {
+        let mut out = Bounded::new(limit, 2, replies);
         out.add([b"ab", b"c"]);
         out.add_with(2, |room| room.copy_from_slice(b"de"));
         out.add([b""]);
-        out.add([b"f"]);
+        out.add_part(b"", b"f", b"");
         out
     }
 
     #[test]
     fn what_fits_is_kept() {
         for limit in [None, Some(usize::MAX), Some(7), Some(6)] {
-            assert_eq!(written(limit).finish(), Ok(b"abcdef".to_vec()), "{limit:?}");
+            let want = Written { bytes: b"abcdef".to_vec(), long: Vec::new() };
+            assert_eq!(written(limit, &Replies::default()).finish(), Ok(want), "{limit:?}");
         }
     }
 
     #[test]
     fn what_does_not_fit_is_counted_and_takes_no_room() {
+        let replies = Replies::default();
         for limit in 0..6 {
-            let out = written(Some(limit));
-            assert_eq!(out.kept.capacity(), 0, "{limit}");
+            let out = written(Some(limit), &replies);
+            assert_eq!(out.kept.bytes.capacity(), 0, "{limit}");
             assert_eq!(out.finish(), Err(TooLarge { limit, actual: 6 }));
+        }
+    }
+
+    #[test]
+    fn a_long_part_of_a_reply_is_handed_on_in_its_place() {
+        let piece = |byte| Bytes::from(vec![byte; LONG + 2]);
+        let (one, two, other) = (piece(b'1'), piece(b'2'), piece(b'3'));
+        let mut replies = Replies::of(one.clone(), 1);
+        replies.extend(Replies::of(two.clone(), 1));
+        let write = |limit| {
+            let mut out = Bounded::new(limit, 2, &replies);
+            out.add_part(b"a", &two[1..=LONG], b"b");
+            out.add_part(b"", &one[2..], b"");
+            out.add_part(b"", &two[2..], b"c");
+            // Too short, and not of these.
+            out.add_part(b"d", &two[..LONG - 1], b"e");
+            out.add_part(b"f", &other, b"g");
+            out
+        };
+        let written = write(None).finish().unwrap();
+        assert_eq!(written.weight(), written.bytes.len() + 3 * READ);
+        let Written { bytes, long } = written;
+        assert_eq!(bytes, [b"abcd", &two[..LONG - 1], b"ef", &other, b"g"].concat());
+        let places: Vec<_> =
+            long.iter().map(|(at, part)| (*at, part.as_ptr(), part.len())).collect();
+        let part = |piece: &Bytes, from| piece[from..].as_ptr();
+        assert_eq!(
+            places,
+            [(1, part(&two, 1), LONG), (2, part(&one, 2), LONG), (2, part(&two, 2), LONG)]
+        );
+
+        let actual = 7 + 3 * LONG + (LONG - 1) + (LONG + 2);
+        for limit in [1, LONG, LONG + 1, actual - 1] {
+            let out = write(Some(limit));
+            assert_eq!(out.kept, Written::default(), "{limit}");
+            assert_eq!(out.finish(), Err(TooLarge { limit, actual }));
         }
     }
 }

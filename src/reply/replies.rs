@@ -47,6 +47,16 @@ impl Replies {
         self.first.len() + self.more.iter().map(Bytes::len).sum::<usize>()
     }
 
+    /// These bytes, which are a part of them, without a copy; `None` if they are not.
+    pub fn share(&self, part: &[u8]) -> Option<Bytes> {
+        let holds = |piece: &&Bytes| {
+            let (all, part) = (piece.as_ptr_range(), part.as_ptr_range());
+            all.start <= part.start && part.end <= all.end
+        };
+        let piece = std::iter::once(&self.first).chain(&self.more).find(holds)?;
+        Some(piece.slice_ref(part))
+    }
+
     /// One after the other.
     pub fn iter(&self) -> impl Iterator<Item = Frame<'_>> {
         let frames = |piece| Frames::of(piece);

@@ -28,12 +28,7 @@ use tokio::time::Instant;
 
 use super::Fault;
 use super::wire::Wire;
-use crate::reply::{Scan, Scanner};
-
-/// Bytes that are read at once, at the most, if no longer reply is on its way: a value of 64 KB with
-/// what stands around it, and the beginning of the next. A reply keeps all of the memory that it was read
-/// into, until it has been written for its client.
-const READ: usize = 128 << 10;
+use crate::reply::{READ, Scan, Scanner};
 
 /// With less room than this behind what was read, new memory is taken.
 const LEAST_READ: usize = 4 << 10;

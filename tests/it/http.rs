@@ -7,6 +7,7 @@ mod batches;
 mod compression;
 mod connections;
 mod headers;
+mod long_answers;
 mod methods;
 mod page;
 mod refused;
