@@ -18,6 +18,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
@@ -26,7 +28,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use socket2::SockRef;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio::time::{Instant, interval, timeout_at};
+use tokio::time::{Instant, Interval, interval, timeout_at};
 use tracing::debug;
 
 use super::content::Events;
@@ -127,12 +129,14 @@ impl<A: Answering> Connections<A> {
         mut connection: Connection<A>,
         activity: &Activity,
         handover: &Handover,
-        mut news: watch::Receiver<News>,
+        news: watch::Receiver<News>,
     ) -> Option<(TcpStream, Events)> {
-        let mut looks = interval((self.idle_timeout.min(self.client_timeout) / 2).max(LOOK));
+        let looks = interval((self.idle_timeout.min(self.client_timeout) / 2).max(LOOK));
+        // Polled when they have come, not whenever something else has: a request is no news.
+        let mut rare = FuturesUnordered::from_iter([Rare { looks, news }.next()]);
         let mut is_ending = false;
         loop {
-            let end = tokio::select! {
+            let (event, source) = tokio::select! {
                 biased; // most of the time it is the first
                 ended = poll_fn(|cx| connection.poll(cx, handover)) => {
                     return match ended {
@@ -143,17 +147,17 @@ impl<A: Answering> Connections<A> {
                         }
                     };
                 }
-                _ = looks.tick() => {
-                    if activity.is_stalled(self.client_timeout) {
-                        debug!("a client that does not take its answer was cut off");
-                        return None;
-                    }
-                    activity.idle().is_some_and(|idle| idle >= self.idle_timeout)
+                Some(event) = rare.next() => event,
+            };
+            rare.push(source.next());
+            let end = match event {
+                Event::Look if activity.is_stalled(self.client_timeout) => {
+                    debug!("a client that does not take its answer was cut off");
+                    return None;
                 }
-                Ok(()) = news.changed() => match *news.borrow_and_update() {
-                    News::Shortage if is_too_idle(activity) => return None,
-                    news => news == News::Stop,
-                },
+                Event::Look => activity.idle().is_some_and(|idle| idle >= self.idle_timeout),
+                Event::News(News::Shortage) if is_too_idle(activity) => return None,
+                Event::News(news) => news == News::Stop,
             };
             // One that has been told and is idle all the same is in the middle of its headers.
             if end && is_ending && activity.idle().is_some() {
@@ -210,6 +214,31 @@ impl<A: Answering> Connections<A> {
                 },
             }
         }
+    }
+}
+
+/// What happens to a connection beside its requests.
+enum Event {
+    /// It is time to look at it.
+    Look,
+    /// All connections are told.
+    News(News),
+}
+
+/// Where that comes from.
+struct Rare {
+    looks: Interval,
+    news: watch::Receiver<News>,
+}
+
+impl Rare {
+    /// The next one, and itself for the one after.
+    async fn next(mut self) -> (Event, Self) {
+        let event = tokio::select! {
+            _ = self.looks.tick() => Event::Look,
+            Ok(()) = self.news.changed() => Event::News(*self.news.borrow_and_update()),
+        };
+        (event, self)
     }
 }
 
