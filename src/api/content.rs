@@ -23,8 +23,9 @@ use crate::upstream::Pass;
 /// Why an encoder failed.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// A shorter answer keeps the room in which it has grown, in bytes.
-const SHRUNK: usize = 4 << 10;
+/// More room than this, in bytes, is given back: an answer has grown by doubling, or has room for what was
+/// handed on instead.
+const SPARE: usize = 4 << 10;
 
 /// What the bytes are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,12 +124,11 @@ enum Held {
 impl Piece {
     /// The bytes of an answer, with the room that they take in the memory.
     pub fn held(written: Written, mut pass: Pass) -> Self {
-        pass.set(written.weight());
-        let Written { mut bytes, long } = written;
-        // It has grown by doubling.
-        if bytes.len() > SHRUNK {
+        let Written { mut bytes, long, pinned } = written;
+        if bytes.capacity() - bytes.len() > SPARE {
             bytes.shrink_to_fit();
         }
+        pass.set(bytes.len() + pinned);
         let bytes = if long.is_empty() { Held::Own(bytes) } else { parts(bytes, long) };
         Self { bytes, at: 0, _pass: Some(pass), _watched: None }
     }
@@ -138,14 +138,14 @@ impl Piece {
         Self { _watched: Some(watched), ..self }
     }
 
-    /// Takes so many bytes off its beginning, if there are as many. The room stays with the rest: that is
+    /// Takes so many bytes off its beginning, or all there are. The room stays with the rest: that is
     /// written last.
     pub fn split_to(&mut self, length: usize) -> Self {
         if let Held::Own(bytes) = &mut self.bytes {
             self.bytes = Held::Shared(std::mem::take(bytes).into());
         }
-        let mut first = VecDeque::new();
-        let mut left = length;
+        let length = length.min(self.remaining());
+        let (mut first, mut left) = (VecDeque::new(), length);
         while left > 0
             && let Some(part) = self.first_part()
         {
@@ -154,7 +154,7 @@ impl Piece {
             self.advance(count);
             left -= count;
         }
-        Self { bytes: Held::Parts(first, length - left), at: 0, _pass: None, _watched: None }
+        Self { bytes: Held::Parts(first, length), at: 0, _pass: None, _watched: None }
     }
 
     /// What has not been written of the first part that is shared.
@@ -243,6 +243,8 @@ mod tests {
     /// What a write of several buffers sees, and one of the first buffer after the other.
     fn read(mut piece: Piece) -> (String, String) {
         let mut slices = [IoSlice::new(&[]); 8];
+        let one = piece.chunks_vectored(&mut slices[..1]);
+        assert_eq!(one, usize::from(piece.has_remaining()), "no more than there is room for");
         let count = piece.chunks_vectored(&mut slices);
         assert!(slices[..count].iter().all(|slice| !slice.is_empty()));
         let at_once = slices[..count].iter().flat_map(|slice| slice.to_vec()).collect();
@@ -273,7 +275,9 @@ mod tests {
                 assert_eq!(read(rest), (whole[cut..].into(), whole[cut..].into()));
                 let mut written = of(small, long);
                 written.advance(cut);
-                assert_eq!(read(written), (whole[cut..].into(), whole[cut..].into()));
+                assert_eq!(read(written.split_to(1)).0, whole[cut..][..1.min(whole.len() - cut)]);
+                let left = &whole[(cut + 1).min(whole.len())..];
+                assert_eq!(read(written), (left.into(), left.into()));
             }
         }
     }
@@ -284,7 +288,8 @@ mod tests {
             let mut piece = Piece { bytes, at: 0, _pass: None, _watched: None };
             piece.advance(1);
             assert_eq!(read(piece.split_to(1)).0, "b");
-            assert_eq!(read(piece).0, "c");
+            assert_eq!(read(piece.split_to(9)).0, "c");
+            assert!(!piece.has_remaining());
         }
     }
 }

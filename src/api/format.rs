@@ -125,7 +125,8 @@ impl Format {
         }
     }
 
-    /// Whether the reply's bytes take no room of the answer's, most likely.
+    /// Whether the reply's bytes take no room of the answer's: unless something in them has to be escaped,
+    /// which makes room for itself.
     fn is_handed_on(self, frame: Frame<'_>) -> bool {
         let is_plain = self != Self::Json(Encoding::Base64);
         is_plain && frame.bytes().len() >= LONG && matches!(frame.token(), Token::Bulk(_))

@@ -14,6 +14,9 @@ pub trait Output {
         self.add([before, part, behind]);
     }
 
+    /// About so many bytes will be added, piece by piece.
+    fn expect(&mut self, _length: usize) {}
+
     /// Adds `length` bytes, which `fill` writes if they are wanted.
     fn add_with(&mut self, length: usize, fill: impl FnOnce(&mut [u8]));
 }
@@ -40,6 +43,8 @@ pub struct Bounded<'a> {
     length: usize,
     limit: usize,
     replies: &'a Replies,
+    /// Of the replies' pieces, the one that a part was last handed on of.
+    pinned: Option<usize>,
 }
 
 /// The bytes of an answer.
@@ -49,13 +54,8 @@ pub struct Written {
     pub bytes: Vec<u8>,
     /// Long parts, each with its place in `bytes`, in order.
     pub long: Vec<(usize, Bytes)>,
-}
-
-impl Written {
-    /// The memory that they take, in bytes.
-    pub fn weight(&self) -> usize {
-        self.bytes.len() + self.long.iter().map(|(_, part)| part.len().max(READ)).sum::<usize>()
-    }
+    /// The memory that the long ones keep: that of the replies which they came with.
+    pub pinned: usize,
 }
 
 /// Bytes that are read from Redis at once, at the most, if no longer reply is on its way: a value of 64 KB
@@ -81,7 +81,8 @@ impl<'a> Bounded<'a> {
     pub fn new(limit: Option<usize>, likely: usize, replies: &'a Replies) -> Self {
         let limit = limit.unwrap_or(usize::MAX);
         let bytes = Vec::with_capacity(likely.min(limit));
-        Self { kept: Written { bytes, long: Vec::new() }, length: 0, limit, replies }
+        let kept = Written { bytes, ..Written::default() };
+        Self { kept, length: 0, limit, replies, pinned: None }
     }
 
     /// What was written.
@@ -95,12 +96,16 @@ impl<'a> Bounded<'a> {
     /// Keeps a long part without a copy, if it is one of the replies'.
     #[cold]
     fn add_long(&mut self, before: &[u8], part: &[u8], behind: &[u8]) {
-        let Some(shared) = self.replies.share(part) else {
+        let Some((piece, shared)) = self.replies.share(part) else {
             return self.add([before, part, behind]);
         };
         self.add([before]);
         if self.has_room(shared.len()) {
             self.kept.long.push((self.kept.bytes.len(), shared));
+            if self.pinned.replace(piece) != Some(piece) {
+                let length = self.replies.pieces().nth(piece).map_or(0, Bytes::len);
+                self.kept.pinned += length.max(READ);
+            }
         }
         self.add([behind]);
     }
@@ -131,6 +136,10 @@ impl Output for Bounded<'_> {
         }
     }
 
+    fn expect(&mut self, length: usize) {
+        self.kept.bytes.reserve(length.min(self.limit.saturating_sub(self.length)));
+    }
+
     fn add_with(&mut self, length: usize, fill: impl FnOnce(&mut [u8])) {
         if self.has_room(length) {
             self.kept.bytes.add_with(length, fill);
@@ -154,7 +163,7 @@ mod tests {
     #[test]
     fn what_fits_is_kept() {
         for limit in [None, Some(usize::MAX), Some(7), Some(6)] {
-            let want = Written { bytes: b"abcdef".to_vec(), long: Vec::new() };
+            let want = Written { bytes: b"abcdef".to_vec(), ..Written::default() };
             assert_eq!(written(limit, &Replies::default()).finish(), Ok(want), "{limit:?}");
         }
     }
@@ -185,9 +194,8 @@ mod tests {
             out.add_part(b"f", &other, b"g");
             out
         };
-        let written = write(None).finish().unwrap();
-        assert_eq!(written.weight(), written.bytes.len() + 3 * READ);
-        let Written { bytes, long } = written;
+        let Written { bytes, long, pinned } = write(None).finish().unwrap();
+        assert_eq!(pinned, 3 * READ, "not known to be one that came before");
         assert_eq!(bytes, [b"abcd", &two[..LONG - 1], b"ef", &other, b"g"].concat());
         let places: Vec<_> =
             long.iter().map(|(at, part)| (*at, part.as_ptr(), part.len())).collect();
@@ -203,5 +211,16 @@ mod tests {
             assert_eq!(out.kept, Written::default(), "{limit}");
             assert_eq!(out.finish(), Err(TooLarge { limit, actual }));
         }
+    }
+
+    /// A digest that is made of a long reply, say, and a short one handed on: they came together.
+    #[test]
+    fn what_is_handed_on_counts_with_all_that_came_with_it_and_once() {
+        let piece = Bytes::from(vec![b'x'; 10 * READ]);
+        let replies = Replies::of(piece.clone(), 3);
+        let mut out = Bounded::new(None, 2, &replies);
+        out.add_part(b"", &piece[..LONG], b"");
+        out.add_part(b",", &piece[READ..][..LONG], b"");
+        assert_eq!(out.finish().unwrap().pinned, 10 * READ);
     }
 }

@@ -44,23 +44,28 @@ impl Replies {
 
     /// The memory that they take, in bytes.
     pub fn weight(&self) -> usize {
-        self.first.len() + self.more.iter().map(Bytes::len).sum::<usize>()
+        self.pieces().map(Bytes::len).sum()
     }
 
-    /// These bytes, which are a part of them, without a copy; `None` if they are not.
-    pub fn share(&self, part: &[u8]) -> Option<Bytes> {
-        let holds = |piece: &&Bytes| {
+    /// These bytes, which are a part of them, without a copy, and which piece that keeps in the memory;
+    /// `None` if they are not.
+    pub fn share(&self, part: &[u8]) -> Option<(usize, Bytes)> {
+        let holds = |(_, piece): &(usize, &Bytes)| {
             let (all, part) = (piece.as_ptr_range(), part.as_ptr_range());
             all.start <= part.start && part.end <= all.end
         };
-        let piece = std::iter::once(&self.first).chain(&self.more).find(holds)?;
-        Some(piece.slice_ref(part))
+        let (nth, piece) = self.pieces().enumerate().find(holds)?;
+        Some((nth, piece.slice_ref(part)))
+    }
+
+    /// The bytes as they came.
+    pub fn pieces(&self) -> impl Iterator<Item = &Bytes> {
+        std::iter::once(&self.first).chain(&self.more)
     }
 
     /// One after the other.
     pub fn iter(&self) -> impl Iterator<Item = Frame<'_>> {
-        let frames = |piece| Frames::of(piece);
-        frames(&self.first).chain(self.more.iter().flat_map(move |piece| frames(piece)))
+        self.pieces().flat_map(|piece| Frames::of(piece))
     }
 
     /// As values, for those who want to look into them.

@@ -1,9 +1,9 @@
 //! One connection to Redis, shared by many callers: what they ask goes out in the order in which it came,
 //! and each gets the replies to its own.
 //!
-//! Promises: what is asked at the same time leaves together; replies stay in the
-//! bytes in which they came, whatever is in them; what had not begun to leave when the connection broke
-//! is known not to have been sent. Bytes that nobody has asked for, or that are not RESP2, end the
+//! Promises: what is asked at the same time leaves together; replies stay in the bytes in which they came,
+//! whatever is in them; what had not begun to leave when the connection broke is known not to have been
+//! sent. Bytes that nobody has asked for, or that are not RESP2, end the
 //! connection.
 //!
 //! Not the `redis` crate's multiplexed connection: it makes a tree of every reply, gives the connection up
@@ -323,8 +323,13 @@ impl<F: FnOnce()> Driver<F> {
             match scan.map_err(|_| io::Error::other("an answer that is not RESP2"))? {
                 Scan::Unfinished(least) => return Ok(least - self.received.len()),
                 Scan::Whole(length) => {
+                    let replies = self.received.split_to(length);
+                    // Who came behind a long one does not keep its memory.
+                    let replies = match self.has_grown {
+                        true => Bytes::copy_from_slice(&replies),
+                        false => replies.freeze(),
+                    };
                     self.has_grown |= length > READ;
-                    let replies = self.received.split_to(length).freeze();
                     if let Some(first) = self.waiting.pop_front() {
                         // Unless he has gone away.
                         let _ = first.answer.send(Ok(replies));
@@ -438,6 +443,21 @@ mod tests {
         timeout(LIMIT, far.read_exact(&mut [0; 20])).await.unwrap().unwrap();
         let writes = writes.load(Ordering::SeqCst);
         assert!(writes <= 2, "{writes} writes");
+    }
+
+    #[tokio::test]
+    async fn who_comes_behind_a_long_reply_does_not_keep_its_memory() {
+        let (connection, mut redis, _) = start(4 * READ);
+        let answers = [(); 3].map(|()| ask(&connection, b"x", 1).unwrap());
+        redis.read_exact(&mut [0; 3]).await.unwrap();
+        let bulk = |length| [format!("${length}\r\n"), "x".repeat(length), "\r\n".into()].concat();
+        let sent = [bulk(5), bulk(READ), bulk(7)].concat();
+        redis.write_all(sent.as_bytes()).await.unwrap();
+        let [before, long, behind] = answers.map(told);
+        let (before, long, behind) = tokio::join!(before, long, behind);
+        let (before, long, behind) = (before.unwrap(), long.unwrap(), behind.unwrap());
+        assert_eq!([&before[..], &long, &behind].concat(), sent.as_bytes());
+        assert_ne!(long.as_ptr_range().end, behind.as_ptr());
     }
 
     #[tokio::test]

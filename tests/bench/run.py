@@ -11,6 +11,10 @@ from workloads import BARE, GET, STRAIGHT, WORKLOADS, post
 # Between two measurements, in seconds: the connections of the one before are gone.
 PAUSE = 0.2
 
+# What is not asked of whom: under load its connections stay in the middle of a transaction, and from then on
+# answer QUEUED to everybody.
+LEFT_OUT = {("SRH", "W5")}
+
 # Commands of redis-benchmark's first, short measurement, which tells how many fill the time.
 FIRST = 300_000
 
@@ -67,7 +71,8 @@ class Run:
         # The same workload on one server after the other, so that they find the machine in the same state.
         for workload in WORKLOADS:
             alike = [(bare.gateway, same) for same in BARE if same.name == workload.name]
-            for gateway, same in [(pkv.gateway, workload), *alike, *((peer, workload) for peer in peers)]:
+            asked = [(peer, workload) for peer in peers if (peer.name, workload.name) not in LEFT_OUT]
+            for gateway, same in [(pkv.gateway, workload), *alike, *asked]:
                 self.cells[gateway.name, workload.name] = Cell(gateway, same)
             if workload.name == "W3":
                 self.cells[Straight.server, STRAIGHT.name] = Straight(pkv)
