@@ -3,8 +3,7 @@
 //!
 //! Promises: what is asked at the same time leaves together; replies stay in the bytes in which they came,
 //! whatever is in them; what had not begun to leave when the connection broke is known not to have been
-//! sent. Bytes that nobody has asked for, or that are not RESP2, end the
-//! connection.
+//! sent. Bytes that nobody has asked for, or that are not RESP2, end the connection.
 //!
 //! Not the `redis` crate's multiplexed connection: it makes a tree of every reply, gives the connection up
 //! over a text that is not UTF-8 or an array of more than 100 levels, and cannot tell what it has not
