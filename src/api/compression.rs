@@ -60,6 +60,6 @@ pub async fn apply(accepted: Request<()>, response: Response<Content>) -> Respon
 
 /// What is not compressed stays what it was: of a known length, and not copied.
 async fn whole(mut body: Full<Piece>) -> Source {
-    let frame = body.frame().await.map(|Ok(frame)| frame.into_data());
-    frame.and_then(Result::ok).map_or(Source::Nothing, Source::Whole)
+    let piece = body.frame().await.and_then(|Ok(frame)| frame.into_data().ok());
+    piece.map_or(Source::Nothing, Source::Whole)
 }

@@ -1,7 +1,7 @@
 //! What an answer consists of, before it goes on its way.
 //!
 //! Promises: the usual answer's bytes are written once and handed on as they are, without being copied or
-//! counted by references; what the request takes of the memory is given back with the last of them.
+//! counted by references; long parts of replies are not even written; what the request takes of the memory is given back with the last of them.
 //! Leaves to others: writing them, and the answer's headers.
 
 use std::collections::VecDeque;
@@ -106,19 +106,46 @@ impl Source {
 #[derive(Debug)]
 pub struct Piece {
     bytes: Held,
-    /// How many of the first part have been written.
-    at: usize,
     /// The room that they take in the memory.
     _pass: Option<Pass>,
     _watched: Option<Watched>,
 }
 
+/// What has not been written yet.
 #[derive(Debug)]
 enum Held {
-    Own(Vec<u8>),
-    Shared(Bytes),
-    /// One part behind the other, none of them empty, and what is left of their length.
-    Parts(VecDeque<Bytes>, usize),
+    /// From `at` on.
+    Own {
+        bytes: Vec<u8>,
+        at: usize,
+    },
+    Shared(Parts),
+}
+
+/// One part behind the other. None is empty, but for the first of nothing.
+#[derive(Debug, Default)]
+struct Parts {
+    first: Bytes,
+    rest: VecDeque<Bytes>,
+    /// Bytes of all of them.
+    length: usize,
+}
+
+impl Parts {
+    fn of(mut rest: VecDeque<Bytes>) -> Self {
+        let length = rest.iter().map(Bytes::len).sum();
+        Self { first: rest.pop_front().unwrap_or_default(), rest, length }
+    }
+
+    /// So many bytes, of which there have to be as many, are written.
+    fn advance(&mut self, mut count: usize) {
+        self.length -= count;
+        while count > 0 && count >= self.first.len() {
+            count -= self.first.len();
+            self.first = self.rest.pop_front().unwrap_or_default();
+        }
+        self.first.advance(count);
+    }
 }
 
 impl Piece {
@@ -129,8 +156,11 @@ impl Piece {
             bytes.shrink_to_fit();
         }
         pass.set(bytes.len() + pinned);
-        let bytes = if long.is_empty() { Held::Own(bytes) } else { parts(bytes, long) };
-        Self { bytes, at: 0, _pass: Some(pass), _watched: None }
+        let bytes = match long.is_empty() {
+            true => Held::Own { bytes, at: 0 },
+            false => Held::Shared(in_their_places(bytes, long)),
+        };
+        Self { bytes, _pass: Some(pass), _watched: None }
     }
 
     /// Told of when it is dropped.
@@ -141,35 +171,25 @@ impl Piece {
     /// Takes so many bytes off its beginning, or all there are. The room stays with the rest: that is
     /// written last.
     pub fn split_to(&mut self, length: usize) -> Self {
-        if let Held::Own(bytes) = &mut self.bytes {
-            self.bytes = Held::Shared(std::mem::take(bytes).into());
+        let mut parts = match std::mem::replace(&mut self.bytes, Held::Shared(Parts::default())) {
+            Held::Own { bytes, at } => Parts::of([Bytes::from(bytes).slice(at..)].into()),
+            Held::Shared(parts) => parts,
+        };
+        let mut taken = VecDeque::new();
+        let mut left = length.min(parts.length);
+        while left > 0 {
+            let part = parts.first.slice(..left.min(parts.first.len()));
+            parts.advance(part.len());
+            left -= part.len();
+            taken.push_back(part);
         }
-        let length = length.min(self.remaining());
-        let (mut first, mut left) = (VecDeque::new(), length);
-        while left > 0
-            && let Some(part) = self.first_part()
-        {
-            let count = left.min(part.len());
-            first.push_back(part.slice(..count));
-            self.advance(count);
-            left -= count;
-        }
-        Self { bytes: Held::Parts(first, length), at: 0, _pass: None, _watched: None }
-    }
-
-    /// What has not been written of the first part that is shared.
-    fn first_part(&self) -> Option<Bytes> {
-        match &self.bytes {
-            Held::Own(_) => None,
-            Held::Shared(bytes) => Some(bytes),
-            Held::Parts(parts, _) => parts.front(),
-        }
-        .map(|part| part.slice(self.at..))
+        self.bytes = Held::Shared(parts);
+        Self { bytes: Held::Shared(Parts::of(taken)), _pass: None, _watched: None }
     }
 }
 
-/// The long parts in their places.
-fn parts(bytes: Vec<u8>, long: Vec<(usize, Bytes)>) -> Held {
+/// The long parts of an answer between its other bytes.
+fn in_their_places(bytes: Vec<u8>, long: Vec<(usize, Bytes)>) -> Parts {
     let (bytes, mut at) = (Bytes::from(bytes), 0);
     let mut parts = VecDeque::with_capacity(2 * long.len() + 1);
     let end = (bytes.len(), Bytes::new());
@@ -177,57 +197,51 @@ fn parts(bytes: Vec<u8>, long: Vec<(usize, Bytes)>) -> Held {
         parts.extend([bytes.slice(at..place), part].into_iter().filter(|part| !part.is_empty()));
         at = place;
     }
-    let length = parts.iter().map(Bytes::len).sum();
-    Held::Parts(parts, length)
+    Parts::of(parts)
 }
 
 impl<T: Into<Bytes>> From<T> for Piece {
     fn from(bytes: T) -> Self {
-        Self { bytes: Held::Shared(bytes.into()), at: 0, _pass: None, _watched: None }
+        let first = bytes.into();
+        let parts = Parts { length: first.len(), first, rest: VecDeque::new() };
+        Self { bytes: Held::Shared(parts), _pass: None, _watched: None }
     }
 }
 
 impl Buf for Piece {
     fn remaining(&self) -> usize {
         match &self.bytes {
-            Held::Parts(_, left) => *left,
-            Held::Own(_) | Held::Shared(_) => self.chunk().len(),
+            Held::Own { bytes, at } => bytes.len() - at,
+            Held::Shared(parts) => parts.length,
         }
     }
 
     fn chunk(&self) -> &[u8] {
-        let part: &[u8] = match &self.bytes {
-            Held::Own(bytes) => bytes,
-            Held::Shared(bytes) => bytes,
-            Held::Parts(parts, _) => parts.front().map_or(&[], |part| part),
-        };
-        &part[self.at..]
+        match &self.bytes {
+            Held::Own { bytes, at } => &bytes[*at..],
+            Held::Shared(parts) => &parts.first,
+        }
     }
 
     fn chunks_vectored<'a>(&'a self, into: &mut [IoSlice<'a>]) -> usize {
+        if !self.has_remaining() {
+            return 0;
+        }
         let rest = match &self.bytes {
-            Held::Parts(parts, _) => Some(parts.iter().skip(1)),
-            Held::Own(_) | Held::Shared(_) => None,
+            Held::Own { .. } => None,
+            Held::Shared(parts) => Some(&parts.rest),
         };
         let rest = rest.into_iter().flatten().map(AsRef::as_ref);
         let chunks = std::iter::once(self.chunk()).chain(rest);
-        let chunks = chunks.filter(|chunk| !chunk.is_empty());
         into.iter_mut().zip(chunks).map(|(place, chunk)| *place = IoSlice::new(chunk)).count()
     }
 
-    fn advance(&mut self, mut count: usize) {
+    fn advance(&mut self, count: usize) {
         assert!(count <= self.remaining(), "no more than there is");
-        if let Held::Parts(parts, left) = &mut self.bytes {
-            *left -= count;
-            while let Some(part) = parts.front()
-                && count >= part.len() - self.at
-            {
-                count -= part.len() - self.at;
-                self.at = 0;
-                parts.pop_front();
-            }
+        match &mut self.bytes {
+            Held::Own { at, .. } => *at += count,
+            Held::Shared(parts) => parts.advance(count),
         }
-        self.at += count;
     }
 }
 
@@ -237,7 +251,8 @@ mod tests {
 
     fn of(small: &str, long: &[(usize, &str)]) -> Piece {
         let long = long.iter().map(|(at, part)| (*at, Bytes::from(part.to_string()))).collect();
-        Piece { bytes: parts(small.into(), long), at: 0, _pass: None, _watched: None }
+        let parts = in_their_places(small.into(), long);
+        Piece { bytes: Held::Shared(parts), _pass: None, _watched: None }
     }
 
     /// What a write of several buffers sees, and one of the first buffer after the other.
@@ -284,8 +299,9 @@ mod tests {
 
     #[test]
     fn what_is_in_one_part_can_be_cut_too() {
-        for bytes in [Held::Own(b"abc".to_vec()), Held::Shared(Bytes::from_static(b"abc"))] {
-            let mut piece = Piece { bytes, at: 0, _pass: None, _watched: None };
+        let own = Held::Own { bytes: b"abc".to_vec(), at: 0 };
+        let own = Piece { bytes: own, _pass: None, _watched: None };
+        for mut piece in [own, Piece::from("abc")] {
             piece.advance(1);
             assert_eq!(read(piece.split_to(1)).0, "b");
             assert_eq!(read(piece.split_to(9)).0, "c");

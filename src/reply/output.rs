@@ -44,7 +44,7 @@ pub struct Bounded<'a> {
     limit: usize,
     replies: &'a Replies,
     /// Of the replies' pieces, the one that a part was last handed on of.
-    pinned: Option<usize>,
+    last_pinned: Option<&'a Bytes>,
 }
 
 /// The bytes of an answer.
@@ -82,7 +82,7 @@ impl<'a> Bounded<'a> {
         let limit = limit.unwrap_or(usize::MAX);
         let bytes = Vec::with_capacity(likely.min(limit));
         let kept = Written { bytes, ..Written::default() };
-        Self { kept, length: 0, limit, replies, pinned: None }
+        Self { kept, length: 0, limit, replies, last_pinned: None }
     }
 
     /// What was written.
@@ -102,9 +102,9 @@ impl<'a> Bounded<'a> {
         self.add([before]);
         if self.has_room(shared.len()) {
             self.kept.long.push((self.kept.bytes.len(), shared));
-            if self.pinned.replace(piece) != Some(piece) {
-                let length = self.replies.pieces().nth(piece).map_or(0, Bytes::len);
-                self.kept.pinned += length.max(READ);
+            let last = self.last_pinned.replace(piece);
+            if !last.is_some_and(|last| std::ptr::eq(last, piece)) {
+                self.kept.pinned += piece.len().max(READ);
             }
         }
         self.add([behind]);

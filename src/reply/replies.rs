@@ -47,19 +47,19 @@ impl Replies {
         self.pieces().map(Bytes::len).sum()
     }
 
-    /// These bytes, which are a part of them, without a copy, and which piece that keeps in the memory;
+    /// These bytes, which are a part of them, without a copy, and the piece that they keep in the memory;
     /// `None` if they are not.
-    pub fn share(&self, part: &[u8]) -> Option<(usize, Bytes)> {
-        let holds = |(_, piece): &(usize, &Bytes)| {
-            let (all, part) = (piece.as_ptr_range(), part.as_ptr_range());
-            all.start <= part.start && part.end <= all.end
-        };
-        let (nth, piece) = self.pieces().enumerate().find(holds)?;
-        Some((nth, piece.slice_ref(part)))
+    pub fn share(&self, part: &[u8]) -> Option<(&Bytes, Bytes)> {
+        let part_range = part.as_ptr_range();
+        let piece = self.pieces().find(|piece| {
+            let all = piece.as_ptr_range();
+            all.start <= part_range.start && part_range.end <= all.end
+        })?;
+        Some((piece, piece.slice_ref(part)))
     }
 
     /// The bytes as they came.
-    pub fn pieces(&self) -> impl Iterator<Item = &Bytes> {
+    fn pieces(&self) -> impl Iterator<Item = &Bytes> {
         std::iter::once(&self.first).chain(&self.more)
     }
 
