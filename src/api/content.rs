@@ -1,8 +1,8 @@
 //! What an answer consists of, before it goes on its way.
 //!
 //! Promises: the usual answer's bytes are written once and handed on as they are, without being copied or
-//! counted by references; long parts of replies are not even written; what the request takes of the memory is given back with the last of them.
-//! Leaves to others: writing them, and the answer's headers.
+//! counted by references; long parts of replies are not even written; what the request takes of the memory
+//! is given back with the last of them. Leaves to others: writing them, and the answer's headers.
 
 use std::collections::VecDeque;
 use std::io::IoSlice;
