@@ -25,6 +25,7 @@
 //! | [`logging`], [`banner`] | what a person sees |
 //! | [`rest_token`] | tokens of ACL users |
 //! | [`limits`] | what clients may take of the machine |
+//! | [`workers`] | the threads that serve them |
 //! | [`secret`] | what is never shown |
 //!
 //! # A request's path
@@ -57,6 +58,7 @@ pub mod stop;
 pub mod supervisor;
 pub mod tokens;
 pub mod upstream;
+pub mod workers;
 
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -78,6 +80,7 @@ use stop::Stop;
 use supervisor::{Settings, Stopped, Supervisor};
 use tokens::{Target, Tokens};
 use upstream::Upstreams;
+use workers::Workers;
 
 /// Longest wait for an answer of whatever listens on the loopback port of `SRH_CONNECTION_STRING`.
 const LOOK: Duration = Duration::from_millis(250);
@@ -99,11 +102,16 @@ enum Backend {
     External(Tokens),
 }
 
-/// Serves until `stop` is requested; `started` is when the process began. A [`ConfigError`] in the
+/// Serves on the workers until `stop` is requested; `started` is when the process began. A [`ConfigError`] in the
 /// error's chain means that the user has to change something.
 ///
 /// Must be driven by the main thread (`block_on`): see [`supervisor::Supervisor::run`].
-pub async fn run(config: Config, stop: Stop, started: Instant) -> anyhow::Result<Stopped> {
+pub async fn run(
+    config: Config,
+    workers: Workers,
+    stop: Stop,
+    started: Instant,
+) -> anyhow::Result<Stopped> {
     config.warnings.iter().for_each(|warning| warn!("{warning}"));
     let listener = api::listen(config.bind, config.port)?;
     let address = listener.local_addr().context("asking for the address listened on")?;
@@ -111,7 +119,7 @@ pub async fn run(config: Config, stop: Stop, started: Instant) -> anyhow::Result
     match choose(&config).await? {
         Backend::External(tokens) => {
             let count = tokens.targets().len();
-            let serving = Serving::start(listener, &config, tokens, None, &stop);
+            let serving = Serving::start(listener, workers, &config, tokens, None, &stop);
             let engine = Engine::External { count };
             let url = config.url(address.port());
             say(&Banner { url, generated_token: None, engine, ready_in: started.elapsed() });
@@ -120,7 +128,8 @@ pub async fn run(config: Config, stop: Stop, started: Instant) -> anyhow::Result
         }
         Backend::Bundled(bundled, tokens) => {
             let status = bundled.supervisor.status();
-            let serving = Serving::start(listener, &config, tokens, Some(status.clone()), &stop);
+            let serving =
+                Serving::start(listener, workers, &config, tokens, Some(status.clone()), &stop);
             let banner = announce(&bundled, status, config.url(address.port()), started);
             let redis_stop = Stop::default();
             let supervise = async {
@@ -158,6 +167,7 @@ struct Serving {
 impl Serving {
     fn start(
         listener: TcpListener,
+        workers: Workers,
         config: &Config,
         tokens: Tokens,
         status: Option<StatusReceiver>,
@@ -185,7 +195,8 @@ impl Serving {
             idle_timeout: config.idle_timeout,
             client_timeout: config.client_timeout,
         };
-        let server = tokio::spawn(api::serve(listener, Arc::new(context), stop.clone(), limits));
+        let server =
+            tokio::spawn(api::serve(listener, workers, Arc::new(context), stop.clone(), limits));
         Self { server, upstreams }
     }
 
@@ -351,7 +362,7 @@ fn announce(
     let token = bundled.generated_token.clone();
     let data = Keeping::of(&bundled.data_dir, &settings);
     tokio::spawn(async move {
-        // The guard on the status must not outlive this: printing may take as long as it likes.
+        // The guard on the status must not outlive this: nobody could change it.
         let version = match status.wait_for(Status::is_ready).await.as_deref() {
             Ok(Status { state: State::Ready { version, .. }, .. }) => version.clone(),
             _ => return,
@@ -370,7 +381,9 @@ fn announce(
     })
 }
 
+/// Does not wait for whoever reads it, who may never do.
 fn say(banner: &Banner<'_>) {
+    let banner = banner.render();
     // A closed stdout is no reason not to serve.
-    let _ = std::io::stdout().write_all(banner.render().as_bytes());
+    tokio::task::spawn_blocking(move || drop(std::io::stdout().write_all(banner.as_bytes())));
 }

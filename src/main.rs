@@ -17,7 +17,9 @@ use pkv::backup::{self, Report};
 use pkv::config::{Config, ConfigError};
 use pkv::credentials;
 use pkv::supervisor::Stopped;
+use pkv::workers::{self, Workers};
 use pkv::{exec, healthcheck, logging, signals};
+use tokio::runtime::Runtime;
 use tracing::level_filters::LevelFilter;
 
 use arguments::{Arguments, Errand, Format, Order};
@@ -60,7 +62,7 @@ fn refuse(answer: &clap::Error) -> ExitCode {
     ExitCode::from(USAGE)
 }
 
-fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+fn runtime() -> anyhow::Result<Runtime> {
     Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
 }
 
@@ -74,10 +76,12 @@ fn serve(ends_with: Option<u32>, started: Instant) -> anyhow::Result<u8> {
     let stop = signals::listen()?;
     let config = Config::from_env()?;
     let _log = logging::init(config.log_level);
-    let runtime = runtime()?;
-    let stopped = runtime.block_on(pkv::run(config, stop, started));
-    // Dropped, it would wait for look-ups and syncs that may hang.
-    runtime.shutdown_background();
+    let count = std::env::var("TOKIO_WORKER_THREADS").ok().and_then(|count| count.parse().ok());
+    let runtimes = workers::runtimes(count)?;
+    let workers = Workers::new(runtimes.iter().map(|runtime| runtime.handle().clone()));
+    let stopped = runtimes[0].block_on(pkv::run(config, workers, stop, started));
+    // Dropped, they would wait for look-ups and syncs that may hang.
+    runtimes.into_iter().for_each(Runtime::shutdown_background);
     Ok(match stopped? {
         Stopped::Cleanly => 0,
         Stopped::Badly => 1,

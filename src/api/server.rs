@@ -17,6 +17,7 @@ use tracing::warn;
 use super::connection::{Connections, News};
 use super::content::Content;
 use crate::stop::Stop;
+use crate::workers::Workers;
 
 /// Longest wait for requests that are being answered when the stop comes.
 const DRAIN: Duration = Duration::from_secs(3);
@@ -87,9 +88,15 @@ pub trait Answering: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Response<Content>> + Send + 'static;
 }
 
-/// Serves until the stop is requested, then finishes what is being answered: for [`DRAIN`] at the
+/// Serves on the workers until the stop is requested, then finishes what is being answered: for [`DRAIN`] at the
 /// longest, or until the stop is requested again.
-pub async fn serve(listener: TcpListener, answering: impl Answering, stop: Stop, limits: Limits) {
+pub async fn serve(
+    listener: TcpListener,
+    workers: Workers,
+    answering: impl Answering,
+    stop: Stop,
+    limits: Limits,
+) {
     let mut room = Room::new(limits.connections);
     let connections = Arc::new(Connections::new(
         answering,
@@ -109,10 +116,13 @@ pub async fn serve(listener: TcpListener, answering: impl Answering, stop: Stop,
         match accepted {
             Ok((stream, _)) => {
                 let connections = connections.clone();
-                tokio::spawn(async move {
+                let given = workers.give(stream, async move |stream| {
                     connections.serve(stream).await;
                     drop(place);
                 });
+                if let Err(error) = given {
+                    warn!(%error, "cannot serve a connection");
+                }
             }
             Err(error) => {
                 warn!(%error, "cannot accept a connection");
@@ -189,6 +199,7 @@ mod tests {
     use futures_util::stream;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpStream;
+    use tokio::runtime::Handle;
     use tokio::sync::oneshot::{self, error::TryRecvError};
 
     use super::*;
@@ -221,9 +232,10 @@ mod tests {
         let listener = listen(Some(Ipv4Addr::LOCALHOST.into()), 0).unwrap();
         let address = listener.local_addr().unwrap();
         let stop = Stop::default();
+        let workers = Workers::new([Handle::current()]);
         let limits =
             Limits { connections: 10, idle_timeout: LIMIT, client_timeout: Duration::from_secs(1) };
-        let server = tokio::spawn(serve(listener, endless, stop.clone(), limits));
+        let server = tokio::spawn(serve(listener, workers, endless, stop.clone(), limits));
         let mut client = TcpStream::connect(address).await.unwrap();
         client.write_all(b"GET / HTTP/1.1\r\nHost: pkv\r\n\r\n").await.unwrap();
         // For as long as it reads, all is well.

@@ -191,6 +191,11 @@ impl Link {
         self.0.turns.is_closed()
     }
 
+    /// Whether all turns are taken.
+    pub fn is_busy(&self) -> bool {
+        self.0.turns.available_permits() == 0
+    }
+
     /// Sends nothing more. What is under way may still be answered; those who wait for their turn learn
     /// that it will not come.
     pub fn retire(&self) {

@@ -3,7 +3,7 @@
 
 mod execution;
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -20,6 +20,7 @@ use crate::engine::Engine;
 use crate::rest_token::Login;
 use crate::state::{Status, StatusReceiver};
 use crate::tokens::Target;
+use crate::workers;
 
 /// An unused pool closes after this, as SRH's does.
 pub const IDLE: Duration = Duration::from_secs(15 * 60);
@@ -49,7 +50,6 @@ pub struct Pool {
     slots: Vec<Slot>,
     /// Of the connection for large batches.
     large: Slot,
-    next: AtomicUsize,
     /// Connections of their own that may exist beside the shared ones.
     leases: Semaphore,
     created: Instant,
@@ -90,7 +90,6 @@ impl Pool {
             denied_at: Mutex::default(),
             status,
             timeout,
-            next: AtomicUsize::new(0),
             created: Instant::now(),
             last_used: AtomicU64::new(0),
             engine: Mutex::default(),
@@ -197,13 +196,20 @@ impl Pool {
     async fn shared(&self, large: bool, deadline: Instant) -> Result<Link, Fault> {
         let slot = match large {
             true => &self.large,
-            false => &self.slots[self.next.fetch_add(1, Ordering::Relaxed) % self.slots.len()],
+            false => self.own_slot(),
         };
         match slot.usable(self.epoch()) {
             Some(link) => Ok(link),
             // In a box, since every request would otherwise carry the place for it.
             None => Box::pin(self.reopened(slot, large, deadline)).await,
         }
+    }
+
+    /// The place of the connection that is this worker's, unless that one has no turn to give.
+    fn own_slot(&self) -> &Slot {
+        let own = workers::current() % self.slots.len();
+        let mut others = self.slots[own..].iter().chain(&self.slots[..own]);
+        others.find(|slot| !slot.is_busy()).unwrap_or(&self.slots[own])
     }
 
     async fn reopened(&self, slot: &Slot, large: bool, deadline: Instant) -> Result<Link, Fault> {
@@ -340,6 +346,11 @@ impl Pool {
 }
 
 impl Slot {
+    /// Whether whoever came now would have to wait for a turn.
+    fn is_busy(&self) -> bool {
+        lock(&self.link).as_ref().is_some_and(|(_, link)| link.is_busy())
+    }
+
     fn usable(&self, epoch: Option<u64>) -> Option<Link> {
         let link = lock(&self.link);
         let (opened_in, link) = link.as_ref()?;

@@ -1,8 +1,8 @@
 //! The upper limit that `scripts/bench` compares pkv with: the same HTTP server with nothing behind it.
 //!
 //! `POST /` on 127.0.0.1:`$PORT` reads the body and answers with the bytes that pkv answers a GET of 16
-//! bytes with; `GET /64k` with those of a GET of 64 KiB. Sockets and connections are set up as in
-//! `src/api/server.rs` and `src/api/connection.rs`; there are no limits, no log, no token.
+//! bytes with; `GET /64k` with those of a GET of 64 KiB. Threads, sockets and connections are set up as
+//! in pkv (`src/workers.rs`, `src/api/server.rs`, `src/api/connection.rs`); there are no limits, no log, no token.
 
 use std::net::Ipv4Addr;
 
@@ -15,6 +15,7 @@ use axum::routing::{get, post};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
+use pkv::workers::{self, Workers};
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 
@@ -28,14 +29,15 @@ const UNSENT: u32 = 128 << 10;
 
 fn main() -> anyhow::Result<()> {
     let port = std::env::var("PORT").context("PORT names the port to listen on")?.parse()?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async move {
+    let runtimes = workers::runtimes(None)?;
+    let workers = Workers::new(runtimes.iter().map(|runtime| runtime.handle().clone()));
+    runtimes[0].block_on(async move {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
-        tokio::spawn(serve(listener)).await?
+        tokio::spawn(serve(listener, workers)).await?
     })
 }
 
-async fn serve(listener: TcpListener) -> anyhow::Result<()> {
+async fn serve(listener: TcpListener, workers: Workers) -> anyhow::Result<()> {
     let large = Bytes::from(format!(r#"{{"result":"{}"}}"#, "0123456789abcdef".repeat(4096)));
     let router = Router::new()
         .route("/", post(async |_: Bytes| json(Bytes::from_static(SMALL.as_bytes()))))
@@ -45,11 +47,11 @@ async fn serve(listener: TcpListener) -> anyhow::Result<()> {
     loop {
         let (stream, _) = listener.accept().await?;
         let (http, router) = (http.clone(), router.clone());
-        tokio::spawn(async move {
+        workers.give(stream, async move |stream| {
             let service = TowerToHyperService::new(router);
             // A client that goes away is no fault.
             let _ = http.serve_connection(TokioIo::new(tuned(stream)), service).await;
-        });
+        })?;
     }
 }
 

@@ -1,8 +1,8 @@
 """Instructions that pkv takes for a request, counted by callgrind: see `scripts/instructions`.
 
 Counted from one moment to another in the middle of a run: what a start takes depends on how often pkv looks
-whether its Redis is there. Requests come one behind the other over one connection, the runtime has one worker, and
-client, pkv and Redis share one core: what is done at the same time is not the same twice.
+whether its Redis is there. Requests come one behind the other over one connection, and client, pkv and
+Redis share one core, for which pkv has one worker: what is done at the same time is not the same twice.
 """
 
 import argparse
@@ -35,8 +35,8 @@ def per_request(workload):
     directory = tempfile.mkdtemp(prefix="instructions-", dir=os.environ["BENCH_DIR"])
     out = os.path.join(directory, "callgrind")
     wrapper = ["valgrind", "--quiet", "--tool=callgrind", f"--callgrind-out-file={out}"]
-    variables = {"TOKIO_WORKER_THREADS": "1", "PKV_JSON_MODULE": "off"}
-    pkv = Pkv(os.environ["PKV_BIN"], os.environ["PKV_REDIS_SERVER"], directory, wrapper, variables)
+    program, server = os.environ["PKV_BIN"], os.environ["PKV_REDIS_SERVER"]
+    pkv = Pkv(program, server, directory, wrapper, {"PKV_JSON_MODULE": "off"})
     try:
         fill(pkv.gateway, [row for row in ROWS if row[1] in ("bench:small", "bench:hash")])
         with pkv.gateway.connect() as connection, connection.makefile("rb") as file:

@@ -8,7 +8,10 @@ use std::path::Path;
 const ARROWS: &[(&str, &[&str])] = &[
     (
         "api",
-        &["command", "config", "dialect", "engine", "reply", "state", "stop", "tokens", "upstream"],
+        &[
+            "command", "config", "dialect", "engine", "reply", "state", "stop", "tokens",
+            "upstream", "workers",
+        ],
     ),
     ("backup", &["config", "data_dir", "private_dir", "state", "stop", "supervisor", "upstream"]),
     ("arguments", &[]),
@@ -45,7 +48,11 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("tokens", &["config", "rest_token", "secret"]),
-    ("upstream", &["command", "config", "engine", "reply", "rest_token", "state", "tokens"]),
+    (
+        "upstream",
+        &["command", "config", "engine", "reply", "rest_token", "state", "tokens", "workers"],
+    ),
+    ("workers", &[]),
 ];
 
 /// What only some rooms may touch: a text that betrays it, and the files that may contain it.

@@ -12,7 +12,7 @@ use nix::unistd::{Pid, pipe};
 
 use super::Running;
 use crate::supervisor::starting::program;
-use crate::support::{Pkv, TOKEN, eventually, free_port};
+use crate::support::{Pkv, RedisServer, TOKEN, eventually, free_port};
 
 /// A pipe that takes nothing more, and its other end.
 fn full_pipe() -> (OwnedFd, OwnedFd) {
@@ -62,6 +62,30 @@ async fn blocked_stdout_or_stderr_stops_neither_the_service_nor_the_stop() {
 
 /// More than may wait for stderr (10 000 lines) is dropped, and Redis, whose lines they are, is not held
 /// up by it.
+#[tokio::test]
+async fn so_it_is_in_front_of_another_redis() {
+    let redis = RedisServer::start(&[]).await;
+    let dir = tempfile::tempdir().unwrap();
+    let port = free_port();
+    let (_stdout, full) = full_pipe();
+    let vars = [
+        ("SRH_PORT", port.to_string()),
+        ("SRH_MODE", "env".into()),
+        ("SRH_CONNECTION_STRING", redis.url()),
+    ];
+    let vars: Vec<_> = vars.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let process = Pkv::command(dir.path(), &vars).stdout(Stdio::from(full)).spawn().unwrap();
+    let pid = Pid::from_raw(process.id() as i32);
+    let mut running = Running(process);
+    let url = format!("http://127.0.0.1:{port}/incr/n?_token={TOKEN}");
+    let answers =
+        || async { reqwest::get(&url).await.is_ok_and(|response| response.status() == 200) };
+    eventually("it serves", Duration::from_secs(20), answers).await;
+    kill(pid, Signal::SIGTERM).unwrap();
+    let status = running.ended(Duration::from_secs(9)).await;
+    assert!(status.success(), "{status}");
+}
+
 #[tokio::test]
 async fn a_redis_that_talks_without_end_is_not_held_up_by_a_blocked_stderr() {
     let dir = tempfile::tempdir().unwrap();

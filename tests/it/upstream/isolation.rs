@@ -6,7 +6,7 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
-use crate::support::{Pkv, eventually, items, result};
+use crate::support::{Pkv, RedisServer, eventually, items, result};
 
 const CLIENTS: usize = 64;
 const REQUESTS: usize = 200_000;
@@ -71,6 +71,37 @@ async fn one_client(pkv: Arc<Pkv>, client: usize, requests: usize) {
                 assert_eq!(replies, [&json!("OK"), &json!(secret), &json!(LOOKALIKES[index])]);
             }
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_opens_another_connection_when_its_own_has_no_turn_left() {
+    let redis = RedisServer::start(&[]).await;
+    let pkv = Pkv::start_with(&[
+        ("SRH_MODE", "env"),
+        ("SRH_CONNECTION_STRING", &redis.url()),
+        ("SRH_MAX_CONNECTIONS", "3"),
+        ("TOKIO_WORKER_THREADS", "1"),
+        // Room for the least number of turns, which are 16.
+        ("PKV_MAX_QUEUE", "10mb"),
+    ]);
+    // Those that have sent a GET last, which nothing but a request does.
+    let connections = async || redis.say(&["CLIENT LIST"]).await.matches("cmd=get").count();
+    let ask = async |clients| {
+        let gets = (0..clients).map(|_| pkv.run(json!(["GET", "k"])));
+        futures_util::future::join_all(gets).await.into_iter().for_each(|one| {
+            assert_eq!(result(one), Value::Null);
+        });
+    };
+    for _ in 0..10 {
+        ask(16).await;
+    }
+    assert_eq!(connections().await, 1);
+    for count in [2, 3, 3] {
+        // Redis does not answer until all have asked.
+        redis.say(&["CLIENT PAUSE 500 ALL"]).await;
+        ask(60).await;
+        assert_eq!(connections().await, count);
     }
 }
 
