@@ -362,7 +362,7 @@ fn announce(
     let token = bundled.generated_token.clone();
     let data = Keeping::of(&bundled.data_dir, &settings);
     tokio::spawn(async move {
-        // The guard on the status must not outlive this: nobody could change it.
+        // The guard must not outlive this: while it is held, nobody can change the status.
         let version = match status.wait_for(Status::is_ready).await.as_deref() {
             Ok(Status { state: State::Ready { version, .. }, .. }) => version.clone(),
             _ => return,

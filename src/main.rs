@@ -62,6 +62,18 @@ fn refuse(answer: &clap::Error) -> ExitCode {
     ExitCode::from(USAGE)
 }
 
+/// What tokio's own variable says, if it is set.
+fn worker_threads() -> Result<Option<usize>, ConfigError> {
+    const NAME: &str = "TOKIO_WORKER_THREADS";
+    let Some(value) = std::env::var_os(NAME).filter(|value| !value.is_empty()) else {
+        return Ok(None);
+    };
+    match value.to_str().and_then(|value| value.parse().ok()).filter(|count| *count > 0) {
+        Some(count) => Ok(Some(count)),
+        None => Err(ConfigError::new(NAME, format!("{value:?} is not a number of threads"), "2")),
+    }
+}
+
 fn runtime() -> anyhow::Result<Runtime> {
     Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
 }
@@ -76,8 +88,7 @@ fn serve(ends_with: Option<u32>, started: Instant) -> anyhow::Result<u8> {
     let stop = signals::listen()?;
     let config = Config::from_env()?;
     let _log = logging::init(config.log_level);
-    let count = std::env::var("TOKIO_WORKER_THREADS").ok().and_then(|count| count.parse().ok());
-    let runtimes = workers::runtimes(count)?;
+    let runtimes = workers::runtimes(worker_threads()?)?;
     let workers = Workers::new(runtimes.iter().map(|runtime| runtime.handle().clone()));
     let stopped = runtimes[0].block_on(pkv::run(config, workers, stop, started));
     // Dropped, they would wait for look-ups and syncs that may hang.

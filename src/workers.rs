@@ -1,13 +1,16 @@
 //! The threads that serve clients: one for each core, each with a runtime of its own.
 //!
-//! A connection stays with the worker that it was given to, and so does what it asks of Redis, on a
-//! connection that the same thread drives. In one runtime of several threads, nearly every request makes
-//! some thread wake another one, and its memory goes from one core's cache to the other's. On two cores
-//! that cost an eighth of the processor's time for a GET and 7 % of the requests per second; GETs beside
-//! LRANGEs of 100 000 items waited three times as long.
+//! A client's connection stays with the worker that it was given to, and usually so does what it asks of
+//! Redis: there is a connection to Redis for each worker, which the thread drives that has opened it (see
+//! `upstream::pool`). In one runtime of several threads, nearly every request makes some thread wake another
+//! one, and its memory goes from one core's cache to the other's. On two cores that cost an eighth of the
+//! processor's time for a GET and 5 to 30 % of the requests per second, depending on how many asked; GETs
+//! beside LRANGEs of 100 000 items waited three times as long.
 //!
-//! What it costs: two connections that are busy may share a worker while another one has nothing to do.
-//! Work that takes long leaves its worker meanwhile (`api::labour`).
+//! What it costs: connections that are busy may share a worker while another one has nothing to do, and all
+//! that comes over one connection of HTTP/2 has one core. Whatever takes long must not keep its worker:
+//! parsing and writing of much leave it meanwhile (`api::labour`), other work pauses for others, and what may
+//! block has threads of its own (`spawn_blocking`).
 
 use std::cell::Cell;
 use std::io;

@@ -25,6 +25,10 @@ pub const PIECE: usize = 65 << 10;
 /// much as writing it, and a connection whose client takes nothing is soon full of them, or idle.
 const SMALL: usize = 1 << 10;
 
+/// An answer is compressed for so long before others have their turn: of what becomes much smaller, a piece
+/// takes milliseconds.
+const SPELL: Duration = Duration::from_millis(1);
+
 /// What happens on one connection.
 #[derive(Debug)]
 pub struct Activity(Mutex<Happening>);
@@ -108,6 +112,7 @@ impl Delivery {
             watches_small,
             rest: Bytes::new().into(),
             delivery: self,
+            zips_since: None,
         })
     }
 
@@ -178,6 +183,8 @@ pub struct Tracked {
     watches_small: bool,
     rest: Piece,
     delivery: Delivery,
+    /// Since when it has been compressing without a pause.
+    zips_since: Option<Instant>,
 }
 
 impl Tracked {
@@ -196,10 +203,18 @@ impl Tracked {
                 handover.begin();
                 Poll::Pending
             }
-            Source::Zipped(body) => body.as_mut().poll_frame(cx).map(|frame| {
-                // Nothing that is whole has trailers.
-                frame.map(|frame| Ok(frame?.into_data().unwrap_or_default().into()))
-            }),
+            Source::Zipped(body) => {
+                let since = *self.zips_since.get_or_insert_with(Instant::now);
+                if since.elapsed() >= SPELL {
+                    self.zips_since = None;
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                body.as_mut().poll_frame(cx).map(|frame| {
+                    // Nothing that is whole has trailers.
+                    frame.map(|frame| Ok(frame?.into_data().unwrap_or_default().into()))
+                })
+            }
         }
     }
 }

@@ -17,8 +17,8 @@ static CORES: LazyLock<Semaphore> = LazyLock::new(|| {
     Semaphore::new(cores.div_ceil(2))
 });
 
-/// Does the work on so many bytes, when there is a core for it if it is large. Needs a runtime of several
-/// threads, as pkv's is.
+/// Does the work on so many bytes, when there is a core for it if it is large. Needs a runtime of
+/// tokio's `multi_thread` kind, as those of pkv's workers are.
 pub async fn run<T>(bytes: usize, work: impl FnOnce() -> T) -> T {
     if bytes < LARGE {
         return work();

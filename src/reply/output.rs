@@ -58,13 +58,13 @@ pub struct Written {
     pub pinned: usize,
 }
 
-/// Bytes that are read from Redis at once, at the most, if no longer reply is on its way: a value of 64 KB
-/// with what stands around it, and the beginning of the next. A part of them that is handed on keeps them
-/// all.
-pub const READ: usize = 128 << 10;
+/// Bytes that are read from Redis at once, at the most, if no longer reply is on its way: two values of
+/// 64 KB with what stands around them. (A reply of which there is no room for the end is copied.) A part of
+/// them that is handed on keeps them all.
+pub const READ: usize = 132 << 10;
 
 /// Bytes from which on a part of a reply is handed on. A shorter one is copied, and keeps nothing.
-pub const LONG: usize = READ / 4;
+pub const LONG: usize = 32 << 10;
 
 /// More was written than the limit, both in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

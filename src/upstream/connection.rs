@@ -14,7 +14,7 @@ use std::fmt;
 use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
@@ -47,16 +47,22 @@ pub type Turn = OwnedSemaphorePermit;
 pub struct Connection {
     queue: Arc<Mutex<Queue>>,
     driver: AbortHandle,
-    heard_at: Arc<HeardAt>,
+    heard: Arc<Heard>,
 }
 
-/// When the server was last heard of: milliseconds since the connection was made.
+/// What was last heard of the server.
 #[derive(Debug)]
-struct HeardAt(Instant, AtomicU64);
+struct Heard {
+    begun: Instant,
+    /// When: milliseconds since then.
+    at: AtomicU64,
+    /// Whether it is in the middle of a reply that is longer than what is read at once.
+    in_long_reply: AtomicBool,
+}
 
-impl HeardAt {
+impl Heard {
     fn note(&self) {
-        self.1.store(self.0.elapsed().as_millis() as u64, Ordering::Relaxed);
+        self.at.store(self.begun.elapsed().as_millis() as u64, Ordering::Relaxed);
     }
 }
 
@@ -109,11 +115,12 @@ impl Connection {
     /// wait are told.
     pub fn start(wire: Wire, closed: impl FnOnce() + Send + 'static) -> Self {
         let queue = Arc::<Mutex<Queue>>::default();
-        let heard_at = Arc::new(HeardAt(Instant::now(), AtomicU64::new(0)));
+        let (at, in_long_reply) = Default::default();
+        let heard = Arc::new(Heard { begun: Instant::now(), at, in_long_reply });
         let driver = Driver {
             wire,
             queue: queue.clone(),
-            heard_at: heard_at.clone(),
+            heard: heard.clone(),
             has_begun: false,
             stands_back: false,
             has_grown: false,
@@ -126,13 +133,18 @@ impl Connection {
             waiting: VecDeque::new(),
         };
         let driver = tokio::spawn(driver.run()).abort_handle();
-        Self { queue, driver, heard_at }
+        Self { queue, driver, heard }
     }
 
     /// How long the server has said nothing.
     pub fn silence(&self) -> Duration {
-        let HeardAt(begun, heard) = &*self.heard_at;
-        begun.elapsed().saturating_sub(Duration::from_millis(heard.load(Ordering::Relaxed)))
+        let at = Duration::from_millis(self.heard.at.load(Ordering::Relaxed));
+        self.heard.begun.elapsed().saturating_sub(at)
+    }
+
+    /// Whether what is asked now waits for the rest of a long reply, which may take its time.
+    pub fn is_in_long_reply(&self) -> bool {
+        self.heard.in_long_reply.load(Ordering::Relaxed)
     }
 
     /// Asks for what `write` writes, `size` bytes at the most, and gets so many replies, one at least. It
@@ -196,7 +208,7 @@ fn lock(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
 struct Driver<F: FnOnce()> {
     wire: Wire,
     queue: Arc<Mutex<Queue>>,
-    heard_at: Arc<HeardAt>,
+    heard: Arc<Heard>,
     /// Something was asked. What a server says before (that it has no place for this connection, say)
     /// is left for whoever asks first.
     has_begun: bool,
@@ -292,13 +304,15 @@ impl<F: FnOnce()> Driver<F> {
         loop {
             match ready!(pin!(self.wire.read_buf(&mut self.received)).poll(cx)) {
                 Ok(0) => return Poll::Ready(io::ErrorKind::UnexpectedEof.into()),
-                Ok(_) => self.heard_at.note(),
+                Ok(_) => self.heard.note(),
                 Err(error) => return Poll::Ready(error),
             }
             let to_come = match self.hand_out() {
                 Ok(to_come) => to_come,
                 Err(error) => return Poll::Ready(error),
             };
+            let unfinished = self.received.len().max(to_come);
+            self.heard.in_long_reply.store(unfinished > READ, Ordering::Relaxed);
             if std::mem::take(&mut self.has_grown) {
                 // Or the memory of the longest reply would stay for as long as the connection is used.
                 let rest = std::mem::take(&mut self.received);
@@ -365,8 +379,6 @@ impl<F: FnOnce()> Drop for Driver<F> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::AtomicBool;
-
     use tokio::io::{AsyncRead, AsyncWriteExt, DuplexStream, ReadBuf, duplex};
     use tokio::time::timeout;
 

@@ -191,9 +191,9 @@ impl Link {
         self.0.turns.is_closed()
     }
 
-    /// Whether all turns are taken.
+    /// Whether who came now would wait: for a turn, or behind a long reply.
     pub fn is_busy(&self) -> bool {
-        self.0.turns.available_permits() == 0
+        self.0.turns.available_permits() == 0 || self.0.connection.is_in_long_reply()
     }
 
     /// Sends nothing more. What is under way may still be answered; those who wait for their turn learn

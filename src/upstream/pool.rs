@@ -194,22 +194,50 @@ impl Pool {
     }
 
     async fn shared(&self, large: bool, deadline: Instant) -> Result<Link, Fault> {
-        let slot = match large {
-            true => &self.large,
-            false => self.own_slot(),
-        };
+        let own = workers::current() % self.slots.len();
+        let slot = if large { &self.large } else { &self.slots[own] };
+        // What is rare is in a box, since every request would otherwise carry the place for it.
         match slot.usable(self.epoch()) {
-            Some(link) => Ok(link),
-            // In a box, since every request would otherwise carry the place for it.
-            None => Box::pin(self.reopened(slot, large, deadline)).await,
+            Some(link) if large || !link.is_busy() => Ok(link),
+            None if large => Box::pin(self.reopened(slot, large, deadline)).await,
+            link => Box::pin(self.another(own, link, deadline)).await,
         }
     }
 
-    /// The place of the connection that is this worker's, unless that one has no turn to give.
-    fn own_slot(&self) -> &Slot {
-        let own = workers::current() % self.slots.len();
-        let mut others = self.slots[own..].iter().chain(&self.slots[..own]);
-        others.find(|slot| !slot.is_busy()).unwrap_or(&self.slots[own])
+    /// A connection while this worker's own is busy, or not there. Opening one has half of the time, if
+    /// there is another one to fall back on.
+    async fn another(
+        &self,
+        own: usize,
+        link: Option<Link>,
+        deadline: Instant,
+    ) -> Result<Link, Fault> {
+        // The last ones are nobody's own, if there are more than workers.
+        let others =
+            || (0..self.slots.len()).rev().filter(|at| *at != own).map(|at| &self.slots[at]);
+        let open = || others().filter_map(|slot| slot.usable(self.epoch()));
+        let free = || open().find(|link| !link.is_busy());
+        let soon = Instant::now() + deadline.saturating_duration_since(Instant::now()) / 2;
+        let own = &self.slots[own];
+        if let Some(link) = link {
+            if let Some(free) = free() {
+                return Ok(free);
+            }
+            let is_absent =
+                |slot: &&Slot| slot.usable(self.epoch()).is_none() && !slot.is_opening();
+            return Ok(match others().find(is_absent) {
+                Some(absent) => self.reopened(absent, false, soon).await.unwrap_or(link),
+                None => link,
+            });
+        }
+        if own.is_opening()
+            && let Some(free) = free()
+        {
+            return Ok(free);
+        }
+        let has_others = open().next().is_some();
+        let opened = self.reopened(own, false, if has_others { soon } else { deadline }).await;
+        opened.or_else(|fault| free().or_else(|| open().next()).ok_or(fault))
     }
 
     async fn reopened(&self, slot: &Slot, large: bool, deadline: Instant) -> Result<Link, Fault> {
@@ -346,9 +374,9 @@ impl Pool {
 }
 
 impl Slot {
-    /// Whether whoever came now would have to wait for a turn.
-    fn is_busy(&self) -> bool {
-        lock(&self.link).as_ref().is_some_and(|(_, link)| link.is_busy())
+    /// Whether somebody connects.
+    fn is_opening(&self) -> bool {
+        self.opening.try_lock().is_err()
     }
 
     fn usable(&self, epoch: Option<u64>) -> Option<Link> {

@@ -9,6 +9,7 @@ use redis::ConnectionAddr;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
+use tokio::task::spawn_blocking;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
@@ -29,7 +30,7 @@ pub async fn connect(addr: &ConnectionAddr) -> io::Result<Wire> {
         ConnectionAddr::Tcp(host, port) => Box::pin(tcp(host, *port).await?),
         ConnectionAddr::TcpTls { host, port, insecure: false, .. } => {
             let name = ServerName::try_from(host.clone()).map_err(io::Error::other)?;
-            Box::pin(tls()?.connect(name, tcp(host, *port).await?).await?)
+            Box::pin(tls().await?.connect(name, tcp(host, *port).await?).await?)
         }
         ConnectionAddr::Unix(path) => Box::pin(UnixStream::connect(path).await?),
         _ => return Err(io::Error::other("TLS without verification is not supported")),
@@ -45,9 +46,11 @@ async fn tcp(host: &str, port: u16) -> io::Result<TcpStream> {
 }
 
 /// TLS that trusts what the system trusts (`SSL_CERT_FILE` and `SSL_CERT_DIR` are honoured).
-fn tls() -> io::Result<TlsConnector> {
+async fn tls() -> io::Result<TlsConnector> {
+    // Hundreds of files, perhaps.
+    let found = spawn_blocking(rustls_native_certs::load_native_certs).await?;
     let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    roots.add_parsable_certificates(found.certs);
     if roots.is_empty() {
         return Err(io::Error::other("the system has no certificate store (SSL_CERT_FILE)"));
     }

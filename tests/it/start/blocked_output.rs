@@ -60,8 +60,6 @@ async fn blocked_stdout_or_stderr_stops_neither_the_service_nor_the_stop() {
     }
 }
 
-/// More than may wait for stderr (10 000 lines) is dropped, and Redis, whose lines they are, is not held
-/// up by it.
 #[tokio::test]
 async fn so_it_is_in_front_of_another_redis() {
     let redis = RedisServer::start(&[]).await;
@@ -78,14 +76,19 @@ async fn so_it_is_in_front_of_another_redis() {
     let pid = Pid::from_raw(process.id() as i32);
     let mut running = Running(process);
     let url = format!("http://127.0.0.1:{port}/incr/n?_token={TOKEN}");
-    let answers =
-        || async { reqwest::get(&url).await.is_ok_and(|response| response.status() == 200) };
+    let client = reqwest::Client::new();
+    let answers = || async {
+        let request = client.get(&url).timeout(Duration::from_secs(3));
+        request.send().await.is_ok_and(|response| response.status() == 200)
+    };
     eventually("it serves", Duration::from_secs(20), answers).await;
     kill(pid, Signal::SIGTERM).unwrap();
     let status = running.ended(Duration::from_secs(9)).await;
     assert!(status.success(), "{status}");
 }
 
+/// More than may wait for stderr (10 000 lines) is dropped, and Redis, whose lines they are, is not held
+/// up by it.
 #[tokio::test]
 async fn a_redis_that_talks_without_end_is_not_held_up_by_a_blocked_stderr() {
     let dir = tempfile::tempdir().unwrap();

@@ -18,6 +18,8 @@ async fn a_bad_value_ends_the_start_with_64_and_one_line_that_helps() {
         ("SRH_MODE", "cluster", ""),
         ("SRH_MAX_CONNECTIONS", "0", ""),
         ("SRH_MAX_CONNECTIONS", "three", ""),
+        ("TOKIO_WORKER_THREADS", "0", ""),
+        ("TOKIO_WORKER_THREADS", "two", ""),
         ("SRH_CONNECTION_STRING", "127.0.0.1:6379", "SRH_MODE=env"),
         ("SRH_CONNECTION_STRING", "http://127.0.0.1", "SRH_MODE=env"),
         ("SRH_CONNECTION_STRING", secret, "SRH_MODE=env"),

@@ -6,7 +6,8 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
-use crate::support::{Pkv, RedisServer, eventually, items, result};
+use crate::support::raw_http::{Connection, request};
+use crate::support::{Act, FakeRedis, Pkv, RedisServer, eventually, items, result};
 
 const CLIENTS: usize = 64;
 const REQUESTS: usize = 200_000;
@@ -97,11 +98,57 @@ async fn a_worker_opens_another_connection_when_its_own_has_no_turn_left() {
         ask(16).await;
     }
     assert_eq!(connections().await, 1);
-    for count in [2, 3, 3] {
-        // Redis does not answer until all have asked.
-        redis.say(&["CLIENT PAUSE 500 ALL"]).await;
+    for _ in 0..2 {
+        // Redis does not answer until all have asked; a connection is waited for a second.
+        redis.say(&["CLIENT PAUSE 700 ALL"]).await;
         ask(60).await;
-        assert_eq!(connections().await, count);
+    }
+    assert_eq!(connections().await, 3);
+}
+
+#[tokio::test]
+async fn nobody_waits_behind_a_long_reply_that_is_on_its_way() {
+    let fake = FakeRedis::start(|words, _| match words[1].as_str() {
+        "long" => Act::Send([&b"$1000000\r\n"[..], &[b'x'; 200_000]].concat()),
+        _ => Act::reply("$5\r\nvalue\r\n"),
+    })
+    .await;
+    let vars = [
+        ("SRH_MODE", "env"),
+        ("SRH_CONNECTION_STRING", &fake.url()),
+        ("TOKIO_WORKER_THREADS", "1"),
+        ("PKV_TIMEOUT", "3s"),
+    ];
+    let pkv = Pkv::start_with(&vars);
+    let long = pkv.run(json!(["GET", "long"]));
+    let short = async {
+        eventually("the other one has been asked", Duration::from_secs(2), async || {
+            fake.count("GET") > 0
+        })
+        .await;
+        // The beginning of the other reply has come as well, for all that one can tell from here.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        pkv.run(json!(["GET", "short"])).await
+    };
+    let (long, short) = tokio::join!(long, short);
+    assert_eq!((result(short), long.status), (json!("value"), 504));
+}
+
+#[tokio::test]
+async fn a_worker_that_gets_no_connection_of_its_own_uses_anothers() {
+    let redis = RedisServer::start(&["--maxclients", "1"]).await;
+    let vars = [
+        ("SRH_MODE", "env"),
+        ("SRH_CONNECTION_STRING", &redis.url()),
+        ("TOKIO_WORKER_THREADS", "2"),
+    ];
+    let pkv = Pkv::start_with(&vars);
+    let get = request(&pkv, "GET", "/ping", "", b"");
+    // Each on a worker of its own.
+    let mut clients = [Connection::open(&pkv).await, Connection::open(&pkv).await];
+    for turn in 0..4 {
+        let answer = clients[turn % 2].exchange(&get).await;
+        assert_eq!((answer.status, answer.json()), (200, json!({ "result": "PONG" })));
     }
 }
 
