@@ -102,8 +102,8 @@ enum Backend {
     External(Tokens),
 }
 
-/// Serves on the workers until `stop` is requested; `started` is when the process began. A [`ConfigError`] in the
-/// error's chain means that the user has to change something.
+/// Serves on the workers until `stop` is requested; `started` is when the process began. A
+/// [`ConfigError`] in the error's chain means that the user has to change something.
 ///
 /// Must be driven by the main thread (`block_on`): see [`supervisor::Supervisor::run`].
 pub async fn run(

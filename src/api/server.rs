@@ -88,8 +88,8 @@ pub trait Answering: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Response<Content>> + Send + 'static;
 }
 
-/// Serves on the workers until the stop is requested, then finishes what is being answered: for [`DRAIN`] at the
-/// longest, or until the stop is requested again.
+/// Serves on the workers until the stop is requested, then finishes what is being answered: for
+/// [`DRAIN`] at the longest, or until the stop is requested again.
 pub async fn serve(
     listener: TcpListener,
     workers: Workers,

@@ -115,8 +115,11 @@ impl Connection {
     /// wait are told.
     pub fn start(wire: Wire, closed: impl FnOnce() + Send + 'static) -> Self {
         let queue = Arc::<Mutex<Queue>>::default();
-        let (at, in_long_reply) = Default::default();
-        let heard = Arc::new(Heard { begun: Instant::now(), at, in_long_reply });
+        let heard = Arc::new(Heard {
+            begun: Instant::now(),
+            at: AtomicU64::new(0),
+            in_long_reply: AtomicBool::new(false),
+        });
         let driver = Driver {
             wire,
             queue: queue.clone(),
