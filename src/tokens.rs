@@ -4,6 +4,7 @@
 //! kept as hashes alone. Leaves to others: connecting, and whether an ACL user still has the
 //! password that his token carries.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
@@ -188,13 +189,13 @@ impl Tokens {
         Ok(tokens)
     }
 
-    /// Who bears this token.
-    pub fn tenant(&self, token: &[u8]) -> Result<Tenant, Denied> {
+    /// Who bears this token; an ACL user is only known from it.
+    pub fn tenant(&self, token: &[u8]) -> Result<Cow<'_, Tenant>, Denied> {
         if self.tenants.is_empty() {
             return Err(Denied::NoneConfigured);
         }
-        let known = self.tenants.get(&digest(token)).cloned();
-        known.or_else(|| self.user(token)).ok_or(Denied::Unknown)
+        let known = self.tenants.get(&digest(token)).map(Cow::Borrowed);
+        known.or_else(|| self.user(token).map(Cow::Owned)).ok_or(Denied::Unknown)
     }
 
     /// The ACL user whose token it is, if it was signed here.
@@ -282,7 +283,7 @@ mod tests {
         let tenant = |token: &[u8]| tokens.tenant(token).unwrap();
         assert_eq!(tenant(b"a").access, Access::ReadOnly);
         assert_eq!(tenant(b"b").access, Access::full("b"));
-        assert_eq!(tenant(b"c"), Tenant { access: Access::ReadOnly, ..tenant(b"b") });
+        assert_eq!(*tenant(b"c"), Tenant { access: Access::ReadOnly, ..tenant(b"b").into_owned() });
         let twice = text.replace(r#""c""#, r#""a""#);
         assert!(Tokens::parse(&twice).unwrap_err().contains("twice"));
     }

@@ -1,5 +1,7 @@
 //! Whose request this is.
 
+use std::borrow::Cow;
+
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
@@ -8,7 +10,11 @@ use crate::tokens::{Denied, Tenant, Tokens};
 
 /// The bearer of the `_token` parameter or, if there is none, of the Authorization header:
 /// `Bearer token` in any case, or the bare token. (Upstash does the same.)
-pub fn tenant(tokens: &Tokens, headers: &HeaderMap, query: Option<&str>) -> Result<Tenant, Denied> {
+pub fn tenant<'a>(
+    tokens: &'a Tokens,
+    headers: &HeaderMap,
+    query: Option<&str>,
+) -> Result<Cow<'a, Tenant>, Denied> {
     if let Some(token) = path::token(query) {
         return tokens.tenant(&token);
     }

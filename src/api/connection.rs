@@ -109,7 +109,7 @@ impl<A: Answering> Connections<A> {
         let handover = Arc::new(Handover::new(!is_http_2));
         let wire = Wire::new(first, tuned(stream), handover.clone());
         let service = Requests {
-            answering: self.answering.clone(),
+            answering: Arc::new(self.answering.clone()),
             activity: activity.clone(),
             handover: handover.clone(),
         };
@@ -244,7 +244,7 @@ impl Rare {
 
 /// Those of one connection.
 struct Requests<A> {
-    answering: A,
+    answering: Arc<A>,
     activity: Arc<Activity>,
     handover: Arc<Handover>,
 }

@@ -1,5 +1,7 @@
 //! Requests that run commands: `/`, path commands, `/pipeline`, `/multi-exec`.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use http::request::Parts;
 use http::{Method, Response};
@@ -21,11 +23,11 @@ use crate::upstream::Pass;
 type Answer = Result<Response<Content>, ApiError>;
 
 /// A request whose bearer is known.
-struct Asked {
-    tenant: Tenant,
+struct Asked<'a> {
+    tenant: Cow<'a, Tenant>,
 }
 
-impl Asked {
+impl Asked<'_> {
     /// Who pkv itself is to the Redis that is asked.
     fn own_user<'a>(&self, context: &'a Context) -> &'a str {
         context.tokens.targets()[self.tenant.target].connection.user()
@@ -193,11 +195,11 @@ fn why_discarded(
 }
 
 /// Authenticates, then reads the body if there is room for it: who may not ask need not be listened to.
-async fn receive(
-    context: &Context,
+async fn receive<'a>(
+    context: &'a Context,
     parts: &Parts,
     body: Incoming,
-) -> Result<(Asked, Bytes, Pass), ApiError> {
+) -> Result<(Asked<'a>, Bytes, Pass), ApiError> {
     let tenant = auth::tenant(&context.tokens, &parts.headers, parts.uri.query())?;
     let mut pass = match context.upstreams.admit(&tenant) {
         Ok(pass) => pass,
@@ -231,7 +233,7 @@ fn hold<'a>(
 /// Runs a single command and answers; a refusal is an error like Redis's own.
 async fn run_one(
     context: &Context,
-    asked: &Asked,
+    asked: &Asked<'_>,
     body: Bytes,
     command: Command,
     format: Format,

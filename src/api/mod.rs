@@ -69,21 +69,18 @@ pub struct Context {
 }
 
 impl server::Answering for Arc<Context> {
-    fn answer(
-        self,
-        request: Request<Incoming>,
-    ) -> impl Future<Output = Response<Content>> + Send + 'static {
-        answer(self, request)
+    async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Response<Content> {
+        answer(&self, request).await
     }
 }
 
 /// Answers OPTIONS and refuses unknown methods before anything else is asked; adds what is common to every
 /// answer, errors included.
-async fn answer(context: Arc<Context>, request: Request<Incoming>) -> Response<Content> {
+async fn answer(context: &Context, request: Request<Incoming>) -> Response<Content> {
     let (parts, body) = request.into_parts();
     let mut response = match parts.method {
         Method::GET | Method::HEAD | Method::POST | Method::PUT => {
-            route(&context, &parts, body).await.unwrap_or_else(ApiError::into_response)
+            route(context, &parts, body).await.unwrap_or_else(ApiError::into_response)
         }
         Method::OPTIONS => manners::preflight(&parts.headers),
         _ => error::method_not_allowed("HEAD, GET, POST, PUT, OPTIONS"),

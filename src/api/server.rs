@@ -81,9 +81,10 @@ pub struct Limits {
 
 /// Who answers requests.
 pub trait Answering: Clone + Send + Sync + 'static {
-    /// Whatever it is, there is an answer.
+    /// Whatever it is, there is an answer. (Each connection has an `Arc` of its own: counting the requests'
+    /// references to one that all cores share would make each wait for the others' caches.)
     fn answer(
-        self,
+        self: Arc<Self>,
         request: Request<Incoming>,
     ) -> impl Future<Output = Response<Content>> + Send + 'static;
 }
@@ -214,7 +215,7 @@ mod tests {
 
     impl Answering for Endless {
         fn answer(
-            self,
+            self: Arc<Self>,
             _: Request<Incoming>,
         ) -> impl Future<Output = Response<Content>> + Send + 'static {
             let alive = self.0.lock().unwrap().take();

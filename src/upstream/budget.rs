@@ -40,6 +40,7 @@ pub struct Budget {
     limit: usize,
     /// What one Redis may have of it.
     share: usize,
+    /// Counted if there are several.
     used: AtomicUsize,
 }
 
@@ -48,6 +49,12 @@ impl Budget {
     pub fn new(limit: usize, redises: usize) -> Self {
         let share = if redises == 1 { limit } else { limit / 2 };
         Self { limit, share, used: AtomicUsize::new(0) }
+    }
+
+    /// Whether there are several to count together. What is counted for every request goes from one core's
+    /// cache to the other's.
+    fn is_shared(&self) -> bool {
+        self.share < self.limit
     }
 }
 
@@ -94,12 +101,12 @@ impl Share {
     /// pass the limit by what each of them asks for.
     fn has_room(&self, own: usize, new: usize) -> bool {
         let others = self.used.load(Relaxed) - own;
-        let all_others = self.budget.used.load(Relaxed) - own;
         let fits = |others: usize, limit: usize| match new > SMALL.max(own) {
             true => others + new <= limit - limit / 4,
             false => others + new <= limit,
         };
-        others == 0 || (fits(others, self.budget.share) && fits(all_others, self.budget.limit))
+        let fits_all = || fits(self.budget.used.load(Relaxed) - own, self.budget.limit);
+        others == 0 || (fits(others, self.budget.share) && (!self.budget.is_shared() || fits_all()))
     }
 }
 
@@ -147,11 +154,15 @@ impl Pass {
             Equal => {}
             Greater => {
                 share.used.fetch_add(counted - before, Relaxed);
-                share.budget.used.fetch_add(counted - before, Relaxed);
+                if share.budget.is_shared() {
+                    share.budget.used.fetch_add(counted - before, Relaxed);
+                }
             }
             Less => {
                 share.used.fetch_sub(before - counted, Relaxed);
-                share.budget.used.fetch_sub(before - counted, Relaxed);
+                if share.budget.is_shared() {
+                    share.budget.used.fetch_sub(before - counted, Relaxed);
+                }
                 share.given_back.notify_one();
             }
         }

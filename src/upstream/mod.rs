@@ -21,6 +21,7 @@ mod reply_lines;
 mod users;
 mod wire;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -92,11 +93,11 @@ impl Upstreams {
     }
 
     /// Where the tenant's commands go.
-    fn pool(&self, tenant: &Tenant) -> Arc<Pool> {
+    fn pool(&self, tenant: &Tenant) -> Cow<'_, Arc<Pool>> {
         let base = &self.pools[tenant.target];
         match &tenant.access {
-            Access::User(login) => self.users.pool(tenant.target, login, base),
-            _ => base.clone(),
+            Access::User(login) => Cow::Owned(self.users.pool(tenant.target, login, base)),
+            _ => Cow::Borrowed(base),
         }
     }
 

@@ -36,6 +36,9 @@ const RETRY: Duration = Duration::from_millis(50);
 /// changed; asking costs one round trip in this time.
 pub const RECHECK: Duration = Duration::from_secs(1);
 
+/// How exactly it is known when a pool was last used, in milliseconds.
+const NOTED: u64 = 10;
+
 #[derive(Debug)]
 pub struct Pool {
     target: Target,
@@ -55,7 +58,7 @@ pub struct Pool {
     created: Instant,
     /// Milliseconds since then.
     last_used: AtomicU64,
-    /// What the newest shared connection leads to. Not asked as an ACL user, who might not be told.
+    /// What the newest shared connection leads to.
     engine: Mutex<Option<Arc<Engine>>>,
     /// Whether the ACL user may run scripts.
     takes_scripts: Mutex<Option<bool>>,
@@ -65,12 +68,24 @@ pub struct Pool {
     monitors: OnceLock<monitor::Hub>,
 }
 
-/// The place of one shared connection.
-#[derive(Debug, Default)]
+/// The place of one shared connection. Every request comes here, so that it is usually one worker's alone,
+/// and in no cache line with another's: what all cores change, each of them waits for.
+#[derive(Debug)]
+#[repr(align(128))]
 struct Slot {
-    link: Mutex<Option<(u64, Link)>>,
+    opened: Mutex<Opened>,
     /// Held by the one caller that connects; the others wait for it.
     opening: tokio::sync::Mutex<()>,
+}
+
+#[derive(Debug)]
+struct Opened {
+    link: Option<(u64, Link)>,
+    /// What it leads to. Not asked as an ACL user, who might not be told.
+    engine: Option<Arc<Engine>>,
+    status: Option<StatusReceiver>,
+    /// As of the last look at the status; an external Redis has only one.
+    epoch: Option<u64>,
 }
 
 impl Pool {
@@ -82,8 +97,8 @@ impl Pool {
     ) -> Self {
         Self {
             share,
-            slots: (0..target.max_connections).map(|_| Slot::default()).collect(),
-            large: Slot::default(),
+            slots: (0..target.max_connections).map(|_| Slot::new(status.clone())).collect(),
+            large: Slot::new(status.clone()),
             leases: Semaphore::new(target.max_connections),
             target,
             login: None,
@@ -149,11 +164,16 @@ impl Pool {
 
     /// Which server this is; connects if that has never been asked.
     pub async fn engine(&self) -> Result<Arc<Engine>, Fault> {
-        if let Some(engine) = lock(&self.engine).clone() {
+        let own = self.own();
+        if let Some(engine) = &lock(&own.opened).engine {
+            return Ok(engine.clone());
+        }
+        let newest = || lock(&self.engine).clone();
+        if let Some(engine) = newest() {
             return Ok(engine);
         }
         self.link(false, Instant::now() + HOLD.min(self.timeout)).await?;
-        Ok(lock(&self.engine).clone().unwrap_or_default())
+        Ok(newest().unwrap_or_default())
     }
 
     /// Whether scripts may be sent; connects if an ACL user's rights have never been asked for.
@@ -194,37 +214,38 @@ impl Pool {
     }
 
     async fn shared(&self, large: bool, deadline: Instant) -> Result<Link, Fault> {
-        let own = workers::current() % self.slots.len();
-        let slot = if large { &self.large } else { &self.slots[own] };
+        let slot = if large { &self.large } else { self.own() };
         // What is rare is in a box, since every request would otherwise carry the place for it.
-        match slot.usable(self.epoch()) {
+        match slot.usable() {
             Some(link) if large || !link.is_busy() => Ok(link),
             None if large => Box::pin(self.reopened(slot, large, deadline)).await,
-            link => Box::pin(self.another(own, link, deadline)).await,
+            link => Box::pin(self.another(slot, link, deadline)).await,
         }
+    }
+
+    /// The place of this worker's own connection; with more workers than connections, some share one.
+    fn own(&self) -> &Slot {
+        &self.slots[workers::current() % self.slots.len()]
     }
 
     /// A connection while this worker's own is busy, or not there. Opening one has half of the time, if
     /// there is another one to fall back on.
     async fn another(
         &self,
-        own: usize,
+        own: &Slot,
         link: Option<Link>,
         deadline: Instant,
     ) -> Result<Link, Fault> {
         // The last ones are nobody's own, if there are more than workers.
-        let others =
-            || (0..self.slots.len()).rev().filter(|at| *at != own).map(|at| &self.slots[at]);
-        let open = || others().filter_map(|slot| slot.usable(self.epoch()));
+        let others = || self.slots.iter().rev().filter(|slot| !std::ptr::eq(*slot, own));
+        let open = || others().filter_map(Slot::usable);
         let free = || open().find(|link| !link.is_busy());
         let soon = Instant::now() + deadline.saturating_duration_since(Instant::now()) / 2;
-        let own = &self.slots[own];
         if let Some(link) = link {
             if let Some(free) = free() {
                 return Ok(free);
             }
-            let is_absent =
-                |slot: &&Slot| slot.usable(self.epoch()).is_none() && !slot.is_opening();
+            let is_absent = |slot: &&Slot| slot.usable().is_none() && !slot.is_opening();
             return Ok(match others().find(is_absent) {
                 Some(absent) => self.reopened(absent, false, soon).await.unwrap_or(link),
                 None => link,
@@ -244,18 +265,24 @@ impl Pool {
         let down = |_| self.down("cannot be reached");
         let _opening =
             tokio::time::timeout_at(deadline, slot.opening.lock()).await.map_err(down)?;
-        if let Some(link) = slot.usable(self.epoch()) {
+        if let Some(link) = slot.usable() {
             return Ok(link);
         }
         let (epoch, link) = self.open(deadline).await?;
+        let mut engine = None;
         match self.login {
             Some(_) => *lock(&self.takes_scripts) = Some(link.takes_scripts(HOLD).await),
-            None => *lock(&self.engine) = Some(Arc::new(link.engine(HOLD).await)),
+            None => {
+                let found = link.engine(HOLD).await;
+                // Each its own, since every request counts a reference to it.
+                engine = Some(Arc::new(found.clone()));
+                *lock(&self.engine) = Some(Arc::new(found));
+            }
         }
         if !large {
             link.widen(self.share.replies(self.slots.len()));
         }
-        *lock(&slot.link) = Some((epoch, link.clone()));
+        slot.fill(epoch, link.clone(), engine);
         Ok(link)
     }
 
@@ -303,18 +330,10 @@ impl Pool {
         }
     }
 
-    /// The epoch of the Redis that is ready now; an external one has only one.
-    fn epoch(&self) -> Option<u64> {
-        match &self.status {
-            Some(status) => status.borrow().epoch(),
-            None => Some(0),
-        }
-    }
-
     /// Waits until Redis is ready.
     async fn ready(&self, deadline: Instant) -> Result<u64, Fault> {
         loop {
-            if let Some(epoch) = self.epoch() {
+            if let Some(epoch) = epoch(self.status.as_ref()) {
                 return Ok(epoch);
             }
             let Some(mut status) = self.status.clone() else { return Ok(0) };
@@ -334,7 +353,10 @@ impl Pool {
 
     fn note_use(&self, now: Instant) {
         let since = now.duration_since(self.created).as_millis() as u64;
-        self.last_used.store(since, Ordering::Relaxed);
+        // Seldom, since what one core writes the others have to fetch.
+        if since.saturating_sub(self.last_used.load(Ordering::Relaxed)) >= NOTED {
+            self.last_used.store(since, Ordering::Relaxed);
+        }
     }
 
     /// When it was last asked for something.
@@ -366,7 +388,7 @@ impl Pool {
     /// Closes the connections that commands share.
     pub fn close(&self) {
         let slots = self.slots.iter().chain([&self.large]);
-        let closed = slots.filter(|slot| lock(&slot.link).take().is_some()).count();
+        let closed = slots.filter(|slot| lock(&slot.opened).link.take().is_some()).count();
         if closed > 0 {
             debug!(redis = self.target.name, connections = closed, "pool closed");
         }
@@ -374,15 +396,47 @@ impl Pool {
 }
 
 impl Slot {
+    fn new(status: Option<StatusReceiver>) -> Self {
+        let epoch = epoch(status.as_ref());
+        let opened = Opened { link: None, engine: None, status, epoch };
+        Self { opened: Mutex::new(opened), opening: tokio::sync::Mutex::default() }
+    }
+
     /// Whether somebody connects.
     fn is_opening(&self) -> bool {
         self.opening.try_lock().is_err()
     }
 
-    fn usable(&self, epoch: Option<u64>) -> Option<Link> {
-        let link = lock(&self.link);
-        let (opened_in, link) = link.as_ref()?;
-        (Some(*opened_in) == epoch && !link.is_closed()).then(|| link.clone())
+    /// The connection, if it leads to the Redis of this moment.
+    fn usable(&self) -> Option<Link> {
+        let mut opened = lock(&self.opened);
+        opened.look();
+        let (opened_in, link) = opened.link.as_ref()?;
+        (Some(*opened_in) == opened.epoch && !link.is_closed()).then(|| link.clone())
+    }
+
+    fn fill(&self, epoch: u64, link: Link, engine: Option<Arc<Engine>>) {
+        let mut opened = lock(&self.opened);
+        (opened.link, opened.engine) = (Some((epoch, link)), engine);
+    }
+}
+
+impl Opened {
+    /// Learns of a change of the status, if there was any: to ask whether there was locks nothing.
+    fn look(&mut self) {
+        if let Some(status) = &mut self.status
+            && !matches!(status.has_changed(), Ok(false))
+        {
+            self.epoch = status.borrow_and_update().epoch();
+        }
+    }
+}
+
+/// The epoch of the Redis that is ready now; an external one has only one.
+fn epoch(status: Option<&StatusReceiver>) -> Option<u64> {
+    match status {
+        Some(status) => status.borrow().epoch(),
+        None => Some(0),
     }
 }
 
