@@ -1,6 +1,7 @@
 //! The `pkv` program: see the library's documentation for how it is laid out.
 
 mod arguments;
+mod memory;
 
 use std::ffi::OsString;
 use std::io::Write;
