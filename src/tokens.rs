@@ -189,7 +189,7 @@ impl Tokens {
         Ok(tokens)
     }
 
-    /// Who bears this token; an ACL user is only known from it.
+    /// Who bears this token. (An ACL user's tenant is made for the request, from what the token says.)
     pub fn tenant(&self, token: &[u8]) -> Result<Cow<'_, Tenant>, Denied> {
         if self.tenants.is_empty() {
             return Err(Denied::NoneConfigured);

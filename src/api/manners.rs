@@ -100,13 +100,18 @@ static START: std::sync::LazyLock<u64> = std::sync::LazyLock::new(|| {
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
+    use std::thread;
 
     use super::*;
 
     #[test]
     fn tokens_are_never_empty_and_never_the_same() {
-        let tokens: HashSet<_> = (0..1000).map(|_| sync_token().as_bytes().to_vec()).collect();
-        assert_eq!(tokens.len(), 1000);
+        // More than a thread has in stock.
+        const EACH: usize = 5000;
+        let some = || (0..EACH).map(|_| sync_token().as_bytes().to_vec()).collect::<Vec<_>>();
+        let threads = [(); 4].map(|()| thread::spawn(some));
+        let tokens: HashSet<_> = threads.into_iter().flat_map(|one| one.join().unwrap()).collect();
+        assert_eq!(tokens.len(), 4 * EACH);
         assert!(tokens.iter().all(|token| token.len() > 5));
     }
 }

@@ -193,7 +193,12 @@ impl Link {
 
     /// Whether who came now would wait: for a turn, or behind a long reply.
     pub fn is_busy(&self) -> bool {
-        self.0.turns.available_permits() == 0 || self.0.connection.is_in_long_reply()
+        self.0.turns.available_permits() == 0 || self.is_in_long_reply()
+    }
+
+    /// Whether who came now would wait behind a long reply.
+    pub fn is_in_long_reply(&self) -> bool {
+        self.0.connection.is_in_long_reply()
     }
 
     /// Sends nothing more. What is under way may still be answered; those who wait for their turn learn

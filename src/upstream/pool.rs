@@ -32,12 +32,16 @@ const HOLD: Duration = Duration::from_secs(2);
 /// Between two attempts to connect: short beside `HOLD`, long beside the cost of an attempt.
 const RETRY: Duration = Duration::from_millis(50);
 
+/// How long a connection that could not be opened (Redis has no place for one more, say) is not tried again
+/// while there are others: whoever tries waits for a second.
+const RELIEF: Duration = Duration::from_secs(10);
+
 /// How long an ACL user's password counts as checked, right or wrong. Redis tells nobody that it was
 /// changed; asking costs one round trip in this time.
 pub const RECHECK: Duration = Duration::from_secs(1);
 
-/// How exactly it is known when a pool was last used, in milliseconds.
-const NOTED: u64 = 10;
+/// Between two notes of a pool's last use, in milliseconds.
+const NOTE_EVERY: u64 = 10;
 
 #[derive(Debug)]
 pub struct Pool {
@@ -58,8 +62,6 @@ pub struct Pool {
     created: Instant,
     /// Milliseconds since then.
     last_used: AtomicU64,
-    /// What the newest shared connection leads to.
-    engine: Mutex<Option<Arc<Engine>>>,
     /// Whether the ACL user may run scripts.
     takes_scripts: Mutex<Option<bool>>,
     /// Started by the first subscriber.
@@ -68,8 +70,8 @@ pub struct Pool {
     monitors: OnceLock<monitor::Hub>,
 }
 
-/// The place of one shared connection. Every request comes here, so that it is usually one worker's alone,
-/// and in no cache line with another's: what all cores change, each of them waits for.
+/// The place of one shared connection. Every request comes to its worker's, and what all cores change, each of
+/// them waits for: so it has cache lines of its own, and what it needs of the status and of the engine.
 #[derive(Debug)]
 #[repr(align(128))]
 struct Slot {
@@ -81,11 +83,14 @@ struct Slot {
 #[derive(Debug)]
 struct Opened {
     link: Option<(u64, Link)>,
-    /// What it leads to. Not asked as an ACL user, who might not be told.
+    /// What the pool's newest connection leads to; each place has a copy. Not asked as an ACL user, who
+    /// might not be told.
     engine: Option<Arc<Engine>>,
     status: Option<StatusReceiver>,
     /// As of the last look at the status; an external Redis has only one.
     epoch: Option<u64>,
+    /// When it last could not be opened.
+    failed_at: Option<Instant>,
 }
 
 impl Pool {
@@ -107,7 +112,6 @@ impl Pool {
             timeout,
             created: Instant::now(),
             last_used: AtomicU64::new(0),
-            engine: Mutex::default(),
             takes_scripts: Mutex::default(),
             subscriptions: OnceLock::new(),
             monitors: OnceLock::new(),
@@ -164,16 +168,12 @@ impl Pool {
 
     /// Which server this is; connects if that has never been asked.
     pub async fn engine(&self) -> Result<Arc<Engine>, Fault> {
-        let own = self.own();
-        if let Some(engine) = &lock(&own.opened).engine {
-            return Ok(engine.clone());
-        }
-        let newest = || lock(&self.engine).clone();
-        if let Some(engine) = newest() {
+        let known = || lock(&self.own().opened).engine.clone();
+        if let Some(engine) = known() {
             return Ok(engine);
         }
         self.link(false, Instant::now() + HOLD.min(self.timeout)).await?;
-        Ok(newest().unwrap_or_default())
+        Ok(known().unwrap_or_default())
     }
 
     /// Whether scripts may be sent; connects if an ACL user's rights have never been asked for.
@@ -229,7 +229,7 @@ impl Pool {
     }
 
     /// A connection while this worker's own is busy, or not there. Opening one has half of the time, if
-    /// there is another one to fall back on.
+    /// there may be another one to fall back on, and waits for [`RELIEF`] after it has failed.
     async fn another(
         &self,
         own: &Slot,
@@ -240,25 +240,40 @@ impl Pool {
         let others = || self.slots.iter().rev().filter(|slot| !std::ptr::eq(*slot, own));
         let open = || others().filter_map(Slot::usable);
         let free = || open().find(|link| !link.is_busy());
+        let any = || free().or_else(|| open().next());
         let soon = Instant::now() + deadline.saturating_duration_since(Instant::now()) / 2;
         if let Some(link) = link {
             if let Some(free) = free() {
                 return Ok(free);
             }
-            let is_absent = |slot: &&Slot| slot.usable().is_none() && !slot.is_opening();
-            return Ok(match others().find(is_absent) {
-                Some(absent) => self.reopened(absent, false, soon).await.unwrap_or(link),
-                None => link,
-            });
+            // A turn comes back soon; a long reply's rest may take longer than others take to connect.
+            let is_held_up = link.is_in_long_reply();
+            let may_come = |slot: &&Slot| {
+                slot.usable().is_none() && !slot.has_failed() && (is_held_up || !slot.is_opening())
+            };
+            if let Some(absent) = others().find(may_come)
+                && let Ok(opened) = self.reopened(absent, false, soon).await
+            {
+                return Ok(opened);
+            }
+            let is_quicker = |other: &Link| is_held_up && !other.is_in_long_reply();
+            return Ok(free().or_else(|| open().find(is_quicker)).unwrap_or(link));
         }
-        if own.is_opening()
-            && let Some(free) = free()
-        {
-            return Ok(free);
+        let instead = if own.has_failed() { any() } else { free().filter(|_| own.is_opening()) };
+        if let Some(link) = instead {
+            return Ok(link);
         }
-        let has_others = open().next().is_some();
-        let opened = self.reopened(own, false, if has_others { soon } else { deadline }).await;
-        opened.or_else(|fault| free().or_else(|| open().next()).ok_or(fault))
+        let first = if self.slots.len() > 1 { soon } else { deadline };
+        match self.reopened(own, false, first).await {
+            Err(fault) => match any() {
+                Some(link) => Ok(link),
+                None if matches!(fault, Fault::Down(_)) && Instant::now() < deadline => {
+                    self.reopened(own, false, deadline).await
+                }
+                None => Err(fault),
+            },
+            opened => opened,
+        }
     }
 
     async fn reopened(&self, slot: &Slot, large: bool, deadline: Instant) -> Result<Link, Fault> {
@@ -268,21 +283,22 @@ impl Pool {
         if let Some(link) = slot.usable() {
             return Ok(link);
         }
-        let (epoch, link) = self.open(deadline).await?;
-        let mut engine = None;
+        let opened = self.open(deadline).await;
+        let (epoch, link) =
+            opened.inspect_err(|_| lock(&slot.opened).failed_at = Some(Instant::now()))?;
         match self.login {
             Some(_) => *lock(&self.takes_scripts) = Some(link.takes_scripts(HOLD).await),
             None => {
-                let found = link.engine(HOLD).await;
-                // Each its own, since every request counts a reference to it.
-                engine = Some(Arc::new(found.clone()));
-                *lock(&self.engine) = Some(Arc::new(found));
+                let engine = link.engine(HOLD).await;
+                for slot in self.slots.iter() {
+                    lock(&slot.opened).engine = Some(Arc::new(engine.clone()));
+                }
             }
         }
         if !large {
             link.widen(self.share.replies(self.slots.len()));
         }
-        slot.fill(epoch, link.clone(), engine);
+        lock(&slot.opened).link = Some((epoch, link.clone()));
         Ok(link)
     }
 
@@ -354,7 +370,7 @@ impl Pool {
     fn note_use(&self, now: Instant) {
         let since = now.duration_since(self.created).as_millis() as u64;
         // Seldom, since what one core writes the others have to fetch.
-        if since.saturating_sub(self.last_used.load(Ordering::Relaxed)) >= NOTED {
+        if since.saturating_sub(self.last_used.load(Ordering::Relaxed)) >= NOTE_EVERY {
             self.last_used.store(since, Ordering::Relaxed);
         }
     }
@@ -398,8 +414,13 @@ impl Pool {
 impl Slot {
     fn new(status: Option<StatusReceiver>) -> Self {
         let epoch = epoch(status.as_ref());
-        let opened = Opened { link: None, engine: None, status, epoch };
+        let opened = Opened { link: None, engine: None, status, epoch, failed_at: None };
         Self { opened: Mutex::new(opened), opening: tokio::sync::Mutex::default() }
+    }
+
+    /// Whether it is too early to try again, if there is another way.
+    fn has_failed(&self) -> bool {
+        lock(&self.opened).failed_at.is_some_and(|at| at.elapsed() < RELIEF)
     }
 
     /// Whether somebody connects.
@@ -414,15 +435,11 @@ impl Slot {
         let (opened_in, link) = opened.link.as_ref()?;
         (Some(*opened_in) == opened.epoch && !link.is_closed()).then(|| link.clone())
     }
-
-    fn fill(&self, epoch: u64, link: Link, engine: Option<Arc<Engine>>) {
-        let mut opened = lock(&self.opened);
-        (opened.link, opened.engine) = (Some((epoch, link)), engine);
-    }
 }
 
 impl Opened {
-    /// Learns of a change of the status, if there was any: to ask whether there was locks nothing.
+    /// Learns of a change of the status, if there was any; to ask whether there was locks nothing (but at the
+    /// very end, when nobody tells any more).
     fn look(&mut self) {
         if let Some(status) = &mut self.status
             && !matches!(status.has_changed(), Ok(false))
