@@ -97,8 +97,9 @@ LABEL org.opencontainers.image.title="pkv" \
       org.opencontainers.image.licenses="MIT" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
-# The C library keeps what was freed in up to eight places for each core, for good: after large answers
-# pkv would stay twice as large as it need be. scripts/bench measures with the same.
+# The C library, of which pkv has its larger pieces of memory, keeps what was freed in up to eight places
+# for each core, for good: after large answers pkv would stay larger than it need be. scripts/bench
+# measures with the same.
 ENV PATH=/usr/local/bin:/usr/bin \
     MALLOC_ARENA_MAX=2 MALLOC_MMAP_THRESHOLD_=524288 MALLOC_TRIM_THRESHOLD_=2097152
 WORKDIR /app

@@ -10,7 +10,7 @@ from container import HELPER, IMAGE, engine, inspect
 
 MINIMAL = IMAGE.endswith(":minimal")
 
-# Bytes, uncompressed. The JSON module is 2 MB of it, and pkv 5.5: 1 MB more than if it were built to be
+# Bytes, uncompressed. The JSON module is 2 MB of it, and pkv 5.6: 1 MB more than if it were built to be
 # small (see Cargo.toml).
 LARGEST = (27.6 if MINIMAL else 100) * 1_000_000
 
