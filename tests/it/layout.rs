@@ -26,6 +26,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("healthcheck", &["config"]),
     ("limits", &[]),
     ("logging", &[]),
+    ("memory", &[]),
     ("private_dir", &[]),
     ("reply", &[]),
     ("rest_token", &["secret"]),
@@ -61,7 +62,7 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("StatusCode", &["api/error.rs"]),
     ("wire::connect", &["upstream/link.rs", "upstream/monitor/connection.rs", "upstream/push.rs"]),
     ("Link::open", &["upstream/pool.rs", "supervisor/readiness.rs"]),
-    ("unsafe {", &["supervisor/child.rs"]),
+    ("unsafe {", &["memory.rs", "supervisor/child.rs"]),
 ];
 
 /// `(path below src, text)` of every source file, tests at the end of a file left out.
