@@ -89,7 +89,7 @@ struct Opened {
     status: Option<StatusReceiver>,
     /// As of the last look at the status; an external Redis has only one.
     epoch: Option<u64>,
-    /// When it last could not be opened.
+    /// When it last could not be opened, if none has been since.
     failed_at: Option<Instant>,
 }
 
@@ -229,7 +229,7 @@ impl Pool {
     }
 
     /// A connection while this worker's own is busy, or not there. Opening one has half of the time, if
-    /// there may be another one to fall back on, and waits for [`RELIEF`] after it has failed.
+    /// there is another one to fall back on, and waits for [`RELIEF`] after it has failed.
     async fn another(
         &self,
         own: &Slot,
@@ -256,24 +256,15 @@ impl Pool {
             {
                 return Ok(opened);
             }
-            let is_quicker = |other: &Link| is_held_up && !other.is_in_long_reply();
-            return Ok(free().or_else(|| open().find(is_quicker)).unwrap_or(link));
+            return Ok(free().unwrap_or(link));
         }
         let instead = if own.has_failed() { any() } else { free().filter(|_| own.is_opening()) };
         if let Some(link) = instead {
             return Ok(link);
         }
-        let first = if self.slots.len() > 1 { soon } else { deadline };
-        match self.reopened(own, false, first).await {
-            Err(fault) => match any() {
-                Some(link) => Ok(link),
-                None if matches!(fault, Fault::Down(_)) && Instant::now() < deadline => {
-                    self.reopened(own, false, deadline).await
-                }
-                None => Err(fault),
-            },
-            opened => opened,
-        }
+        let has_others = open().next().is_some();
+        let opened = self.reopened(own, false, if has_others { soon } else { deadline }).await;
+        opened.or_else(|fault| any().ok_or(fault))
     }
 
     async fn reopened(&self, slot: &Slot, large: bool, deadline: Instant) -> Result<Link, Fault> {
@@ -286,14 +277,16 @@ impl Pool {
         let opened = self.open(deadline).await;
         let (epoch, link) =
             opened.inspect_err(|_| lock(&slot.opened).failed_at = Some(Instant::now()))?;
+        let mut engine = None;
         match self.login {
             Some(_) => *lock(&self.takes_scripts) = Some(link.takes_scripts(HOLD).await),
-            None => {
-                let engine = link.engine(HOLD).await;
-                for slot in self.slots.iter() {
-                    lock(&slot.opened).engine = Some(Arc::new(engine.clone()));
-                }
-            }
+            None => engine = Some(link.engine(HOLD).await),
+        }
+        for slot in &self.slots {
+            let mut opened = lock(&slot.opened);
+            opened.engine = engine.clone().map(Arc::new);
+            // What had failed before, while Redis was away, say, may well come now.
+            opened.failed_at = None;
         }
         if !large {
             link.widen(self.share.replies(self.slots.len()));

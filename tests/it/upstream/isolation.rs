@@ -7,7 +7,7 @@ use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
 use crate::support::raw_http::{Connection, request};
-use crate::support::{Act, FakeRedis, Pkv, RedisServer, eventually, items, result};
+use crate::support::{Act, FakeRedis, Pkv, RedisServer, eventually, free_port, items, result};
 
 const CLIENTS: usize = 64;
 const REQUESTS: usize = 200_000;
@@ -139,7 +139,8 @@ async fn nobody_waits_behind_a_long_reply_that_is_on_its_way() {
 
 #[tokio::test]
 async fn a_worker_that_gets_no_connection_of_its_own_uses_anothers() {
-    let redis = RedisServer::start(&["--maxclients", "1"]).await;
+    let port = free_port();
+    let redis = RedisServer::start_at(port, &[]).await;
     let vars = [
         ("SRH_MODE", "env"),
         ("SRH_CONNECTION_STRING", &redis.url()),
@@ -149,14 +150,46 @@ async fn a_worker_that_gets_no_connection_of_its_own_uses_anothers() {
     let get = request(&pkv, "GET", "/ping", "", b"");
     // Each on a worker of its own.
     let mut clients = [Connection::open(&pkv).await, Connection::open(&pkv).await];
+    for client in &mut clients {
+        assert_eq!(client.exchange(&get).await.status, 200);
+    }
+    drop(redis);
+    let _redis = RedisServer::start_at(port, &["--maxclients", "1"]).await;
     let ask = async {
-        for turn in 0..40 {
-            let answer = clients[turn % 2].exchange(&get).await;
-            assert_eq!((answer.status, answer.json()), (200, json!({ "result": "PONG" })));
+        for turn in 0..20 {
+            // The first time there is none yet.
+            let [one, other] = &mut clients;
+            for answer in <[_; 2]>::from(tokio::join!(one.exchange(&get), other.exchange(&get))) {
+                let told = (answer.status, answer.json());
+                assert_eq!(told, (200, json!({ "result": "PONG" })), "turn {turn}");
+            }
         }
     };
-    // Only the first one waits: an attempt takes a second.
+    // Only one of them waits, once: an attempt takes one or two seconds.
     tokio::time::timeout(Duration::from_secs(10), ask).await.unwrap();
+}
+
+#[tokio::test]
+async fn once_redis_is_back_each_worker_has_its_own_connection_again() {
+    let port = free_port();
+    let redis = RedisServer::start_at(port, &[]).await;
+    let vars = [
+        ("SRH_MODE", "env"),
+        ("SRH_CONNECTION_STRING", &redis.url()),
+        ("TOKIO_WORKER_THREADS", "2"),
+    ];
+    let pkv = Pkv::start_with(&vars);
+    let get = request(&pkv, "GET", "/get/k", "", b"");
+    let mut clients = [Connection::open(&pkv).await, Connection::open(&pkv).await];
+    drop(redis);
+    let [one, other] = &mut clients;
+    let (first, second) = tokio::join!(one.exchange(&get), other.exchange(&get));
+    assert_eq!([first.status, second.status], [503, 503]);
+    let redis = RedisServer::start_at(port, &[]).await;
+    for client in &mut clients {
+        assert_eq!(client.exchange(&get).await.status, 200);
+    }
+    assert_eq!(redis.say(&["CLIENT LIST"]).await.matches("cmd=get").count(), 2);
 }
 
 #[tokio::test]
