@@ -40,7 +40,7 @@ pub struct Budget {
     limit: usize,
     /// What one Redis may have of it.
     share: usize,
-    /// Counted if there are several.
+    /// Counted if there are several (see `total`).
     used: AtomicUsize,
 }
 
@@ -51,10 +51,10 @@ impl Budget {
         Self { limit, share, used: AtomicUsize::new(0) }
     }
 
-    /// Whether there are several to count together. What is counted for every request goes from one core's
-    /// cache to the other's.
-    fn is_shared(&self) -> bool {
-        self.share < self.limit
+    /// What is used of it by all together, if there are several: what is counted for every request goes from
+    /// one core's cache to the other's.
+    fn total(&self) -> Option<&AtomicUsize> {
+        (self.share < self.limit).then_some(&self.used)
     }
 }
 
@@ -105,8 +105,8 @@ impl Share {
             true => others + new <= limit - limit / 4,
             false => others + new <= limit,
         };
-        let fits_all = || fits(self.budget.used.load(Relaxed) - own, self.budget.limit);
-        others == 0 || (fits(others, self.budget.share) && (!self.budget.is_shared() || fits_all()))
+        let fits_all = |total: &AtomicUsize| fits(total.load(Relaxed) - own, self.budget.limit);
+        others == 0 || (fits(others, self.budget.share) && self.budget.total().is_none_or(fits_all))
     }
 }
 
@@ -149,20 +149,13 @@ impl Pass {
 
     fn recount(&mut self, counted: usize) {
         let (share, before) = (&*self.share, std::mem::replace(&mut self.counted, counted));
+        let sums = || [Some(&share.used), share.budget.total()].into_iter().flatten();
         match counted.cmp(&before) {
             // What every usual request comes to.
             Equal => {}
-            Greater => {
-                share.used.fetch_add(counted - before, Relaxed);
-                if share.budget.is_shared() {
-                    share.budget.used.fetch_add(counted - before, Relaxed);
-                }
-            }
+            Greater => sums().for_each(|sum| _ = sum.fetch_add(counted - before, Relaxed)),
             Less => {
-                share.used.fetch_sub(before - counted, Relaxed);
-                if share.budget.is_shared() {
-                    share.budget.used.fetch_sub(before - counted, Relaxed);
-                }
+                sums().for_each(|sum| _ = sum.fetch_sub(before - counted, Relaxed));
                 share.given_back.notify_one();
             }
         }
