@@ -133,7 +133,7 @@ def report(run, told):
     shown = goals(run)
     print(f"{told['date']}, {told['machine']}, Linux {told['kernel']}, {told['pkv']} ({told['commit']})")
     print(f"{told['redis']}; {told['client']}")
-    print(f"{run.repetitions} × {run.seconds} s each, interleaved; median (min–max); CPU: s per million requests\n")
+    print(f"{run.repetitions} × {run.seconds} s each, interleaved by {run.seconds // run.rounds} s; median (min–max); CPU: s per million requests\n")
     print("\n".join(table.cells_table(run)), end="\n\n")
     print("\n".join(table.goals_table(shown, is_quiet)), end="\n\n")
     print(f"Others used {run.load.share():.1%} of the machine while it was measured.")

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import statistics
 import subprocess
 
 import machine
@@ -18,6 +19,9 @@ GRACE = 60
 # Replies of a run may differ from the one that was looked at by this much of their length, on average.
 TOLERANCE = 0.005
 
+# Of a reply's time.
+PERCENTILES = {"p50", "p99", "p99.9"}
+
 
 def run(gateway, workload, seconds, load):
     """A sample of the gateway under this workload. The content is checked before and after."""
@@ -29,6 +33,23 @@ def run(gateway, workload, seconds, load):
     judge(sample, length, workload.connections)
     sample["rate"] = sample["requests"] / sample["seconds"]
     return sample
+
+
+def joined(parts):
+    """One sample of several of the same: rate and CPU time are of all their requests, a percentile the parts' median."""
+    requests = sum(part["requests"] for part in parts)
+    whole = {
+        "requests": requests,
+        "rate": requests / sum(part["requests"] / part["rate"] for part in parts),
+        "cpu": {
+            name: sum(part["cpu"][name] * part["requests"] for part in parts) / requests for name in parts[0]["cpu"]
+        },
+        "peak": {name: max(part["peak"][name] for part in parts) for name in parts[0]["peak"]},
+        "parts": [part["rate"] for part in parts],
+    }
+    for percentile in PERCENTILES & parts[0].keys():
+        whole[percentile] = statistics.median(part[percentile] for part in parts)
+    return whole
 
 
 def measured(gateway, seconds, load, drive):

@@ -11,6 +11,10 @@ from workloads import BARE, GET, STRAIGHT, WORKLOADS, post
 # Between two measurements, in seconds: the connections of the one before are gone.
 PAUSE = 0.2
 
+# What a machine can do differs from one ten seconds to the next, above all if it is a virtual one. So a repetition
+# goes round all cells several times, and each has its time in parts.
+ROUNDS = 4
+
 # What is not asked of whom: under load its connections stay in the middle of a transaction, and from then on
 # answer QUEUED to everybody.
 LEFT_OUT = {("SRH", "W5")}
@@ -20,13 +24,22 @@ FIRST = 300_000
 
 
 class Cell:
-    """A workload on a server: a sample for each repetition, or why there is none."""
+    """A workload on a server: a sample for each repetition, or why there is none; `parts`: of the repetition that runs."""
 
     def __init__(self, gateway, workload):
         self.gateway = gateway
         self.workload = workload
         self.samples = []
+        self.parts = []
         self.failure = None
+
+    def end_repetition(self):
+        if self.failure is None:
+            self.samples.append(load.joined(self.parts))
+            self.parts = []
+
+    def fail(self, error):
+        self.failure, self.samples, self.parts = str(error), [], []
 
     @property
     def server(self):
@@ -65,6 +78,7 @@ class Run:
         self.peers = peers
         self.seconds = seconds
         self.repetitions = repetitions
+        self.rounds = min(ROUNDS, seconds)
         self.figures = {}
         self.load = machine.Load([*pkv.gateway.pids.values(), bare.pid])
         self.cells = {}
@@ -83,24 +97,29 @@ class Run:
 
     def measure(self, tell):
         """All cells in turn, `repetitions` times after a shorter warm-up; `tell` hears what comes next."""
-        for repetition in range(self.repetitions + 1):
+        tell("warm-up")
+        self.measure_round(max(1, self.seconds // ROUNDS))
+        for repetition in range(self.repetitions):
+            for turn in range(self.rounds):
+                tell(f"repetition {repetition + 1} of {self.repetitions}, round {turn + 1} of {self.rounds}")
+                for cell, part in self.measure_round(self.seconds // self.rounds):
+                    cell.parts.append(part)
             for cell in self.cells.values():
-                if cell.failure is None:
-                    tell(f"{repetition}/{self.repetitions} {cell.workload.name} {cell.server}")
-                    self.measure_cell(cell, is_warm_up=repetition == 0)
-                    time.sleep(PAUSE)
+                cell.end_repetition()
         # What is freed with the last connections is freed by now.
         time.sleep(1)
         self.figures["rss after"] = [machine.memory(self.pkv.pid)]
 
-    def measure_cell(self, cell, is_warm_up):
-        seconds = max(1, self.seconds // 4) if is_warm_up else self.seconds
-        # A peer's work would count as that of others.
-        watched = machine.Load([]) if cell.gateway in self.peers else self.load
-        try:
-            sample = cell.measure(seconds, watched)
-        except Wrong as error:
-            cell.failure, cell.samples = str(error), []
-            return
-        if not is_warm_up:
-            cell.samples.append(sample)
+    def measure_round(self, seconds):
+        """Each cell that has not failed, and its sample."""
+        measured = []
+        for cell in self.cells.values():
+            if cell.failure is None:
+                # A peer's work would count as that of others.
+                watched = machine.Load([]) if cell.gateway in self.peers else self.load
+                try:
+                    measured.append((cell, cell.measure(seconds, watched)))
+                except Wrong as error:
+                    cell.fail(error)
+                time.sleep(PAUSE)
+        return measured

@@ -70,6 +70,15 @@ class Replies(unittest.TestCase):
             with self.assertRaises(Wrong):
                 load.judge({**good, **bad}, 300, 64)
 
+    def test_parts_of_a_sample_count_by_their_requests(self):
+        one = {"requests": 300, "rate": 100, "cpu": {"pkv": 10}, "peak": {"pkv": 5}, "p99": 3}
+        other = {"requests": 100, "rate": 100, "cpu": {"pkv": 30}, "peak": {"pkv": 7}, "p99": 1}
+        whole = {"requests": 400, "rate": 100, "cpu": {"pkv": 15}, "peak": {"pkv": 7}, "p99": 2, "parts": [100, 100]}
+        self.assertEqual(load.joined([one, other]), whole)
+        # A second at 100, three at 20: 160 in four.
+        uneven = load.joined([{**one, "requests": 100}, {**other, "requests": 60, "rate": 20}])
+        self.assertEqual(uneven["rate"], 40)
+
 
 class Verdicts(unittest.TestCase):
     def test_a_goal_is_met_by_the_median(self):
