@@ -97,12 +97,11 @@ class Run:
 
     def measure(self, tell):
         """All cells in turn, `repetitions` times after a shorter warm-up; `tell` hears what comes next."""
-        tell("warm-up")
-        self.measure_round(max(1, self.seconds // ROUNDS))
+        self.measure_round(max(1, self.seconds // ROUNDS), "warm-up", tell)
         for repetition in range(self.repetitions):
             for turn in range(self.rounds):
-                tell(f"repetition {repetition + 1} of {self.repetitions}, round {turn + 1} of {self.rounds}")
-                for cell, part in self.measure_round(self.seconds // self.rounds):
+                at = f"repetition {repetition + 1}/{self.repetitions}, round {turn + 1}/{self.rounds}"
+                for cell, part in self.measure_round(self.seconds // self.rounds, at, tell):
                     cell.parts.append(part)
             for cell in self.cells.values():
                 cell.end_repetition()
@@ -110,11 +109,12 @@ class Run:
         time.sleep(1)
         self.figures["rss after"] = [machine.memory(self.pkv.pid)]
 
-    def measure_round(self, seconds):
-        """Each cell that has not failed, and its sample."""
+    def measure_round(self, seconds, at, tell):
+        """Each cell that has not failed, and its sample; `tell` hears which one comes next, and when that is (`at`)."""
         measured = []
         for cell in self.cells.values():
             if cell.failure is None:
+                tell(f"{at}: {cell.workload.name} {cell.server}")
                 # A peer's work would count as that of others.
                 watched = machine.Load([]) if cell.gateway in self.peers else self.load
                 try:
