@@ -36,7 +36,7 @@ def run(gateway, workload, seconds, load):
 
 
 def joined(parts):
-    """One sample of several of the same: rate and CPU time are of all their requests, a percentile the parts' median."""
+    """One sample of its parts: rate and CPU time are of all their requests, a percentile is the parts' median."""
     requests = sum(part["requests"] for part in parts)
     whole = {
         "requests": requests,
@@ -45,7 +45,7 @@ def joined(parts):
             name: sum(part["cpu"][name] * part["requests"] for part in parts) / requests for name in parts[0]["cpu"]
         },
         "peak": {name: max(part["peak"][name] for part in parts) for name in parts[0]["peak"]},
-        "parts": [part["rate"] for part in parts],
+        "parts": parts,
     }
     for percentile in PERCENTILES & parts[0].keys():
         whole[percentile] = statistics.median(part[percentile] for part in parts)

@@ -24,7 +24,10 @@ FIRST = 300_000
 
 
 class Cell:
-    """A workload on a server: a sample for each repetition, or why there is none; `parts`: of the repetition that runs."""
+    """A workload on a server: a sample for each repetition, or why there is none.
+
+    `parts` are those of the repetition that runs.
+    """
 
     def __init__(self, gateway, workload):
         self.gateway = gateway
@@ -36,10 +39,10 @@ class Cell:
     def end_repetition(self):
         if self.failure is None:
             self.samples.append(load.joined(self.parts))
-            self.parts = []
+        self.parts = []
 
     def fail(self, error):
-        self.failure, self.samples, self.parts = str(error), [], []
+        self.failure, self.samples = str(error), []
 
     @property
     def server(self):
@@ -98,11 +101,12 @@ class Run:
     def measure(self, tell):
         """All cells in turn, `repetitions` times after a shorter warm-up; `tell` hears what comes next."""
         self.measure_round(max(1, self.seconds // ROUNDS), "warm-up", tell)
+        for cell in self.cells.values():
+            cell.parts.clear()
         for repetition in range(self.repetitions):
             for turn in range(self.rounds):
                 at = f"repetition {repetition + 1}/{self.repetitions}, round {turn + 1}/{self.rounds}"
-                for cell, part in self.measure_round(self.seconds // self.rounds, at, tell):
-                    cell.parts.append(part)
+                self.measure_round(self.seconds // self.rounds, at, tell)
             for cell in self.cells.values():
                 cell.end_repetition()
         # What is freed with the last connections is freed by now.
@@ -110,16 +114,14 @@ class Run:
         self.figures["rss after"] = [machine.memory(self.pkv.pid)]
 
     def measure_round(self, seconds, at, tell):
-        """Each cell that has not failed, and its sample; `tell` hears which one comes next, and when that is (`at`)."""
-        measured = []
+        """A part of each cell that has not failed; `tell` hears which one comes next, and when that is (`at`)."""
         for cell in self.cells.values():
             if cell.failure is None:
                 tell(f"{at}: {cell.workload.name} {cell.server}")
                 # A peer's work would count as that of others.
                 watched = machine.Load([]) if cell.gateway in self.peers else self.load
                 try:
-                    measured.append((cell, cell.measure(seconds, watched)))
+                    cell.parts.append(cell.measure(seconds, watched))
                 except Wrong as error:
                     cell.fail(error)
                 time.sleep(PAUSE)
-        return measured

@@ -3,12 +3,14 @@
 import contextlib
 import io
 import json
+import os
 import subprocess
 import sys
 import time
 import unittest
 import xml.etree.ElementTree
 from types import SimpleNamespace
+from unittest import mock
 
 import chart
 import instructions
@@ -73,11 +75,38 @@ class Replies(unittest.TestCase):
     def test_parts_of_a_sample_count_by_their_requests(self):
         one = {"requests": 300, "rate": 100, "cpu": {"pkv": 10}, "peak": {"pkv": 5}, "p99": 3}
         other = {"requests": 100, "rate": 100, "cpu": {"pkv": 30}, "peak": {"pkv": 7}, "p99": 1}
-        whole = {"requests": 400, "rate": 100, "cpu": {"pkv": 15}, "peak": {"pkv": 7}, "p99": 2, "parts": [100, 100]}
-        self.assertEqual(load.joined([one, other]), whole)
+        whole = {"requests": 400, "rate": 100, "cpu": {"pkv": 15}, "peak": {"pkv": 7}, "p99": 2}
+        self.assertEqual(load.joined([one, other]), {**whole, "parts": [one, other]})
         # A second at 100, three at 20: 160 in four.
         uneven = load.joined([{**one, "requests": 100}, {**other, "requests": 60, "rate": 20}])
         self.assertEqual(uneven["rate"], 40)
+
+    @mock.patch("run.PAUSE", 0)
+    def test_a_run_has_a_sample_of_each_repetition_without_the_warm_up_or_of_none_if_a_reply_was_wrong(self):
+        rates, wanted = iter([1, 10, 10, 20, 20]), []
+
+        def good(seconds, _):
+            wanted.append(seconds)
+            rate = next(rates)
+            return {"requests": rate * seconds, "rate": rate, "cpu": {}, "peak": {}}
+
+        def wrong(*_):
+            # In the middle of the second repetition.
+            if len(wanted) == 5:
+                raise Wrong("another reply")
+            return {"requests": 1, "rate": 1, "cpu": {}, "peak": {}}
+
+        run, told = a_run(), []
+        run.seconds, run.rounds, run.repetitions, run.pkv.pid = 4, 2, 2, os.getpid()
+        run.cells = dict(list(run.cells.items())[:2])
+        one, other = run.cells.values()
+        one.samples, other.samples, one.measure, other.measure = [], [], good, wrong
+        run.measure(told.append)
+        self.assertEqual(wanted, [1, 2, 2, 2, 2])
+        self.assertEqual([sample["rate"] for sample in one.samples], [10, 20])
+        self.assertEqual((other.failure, other.samples), ("another reply", []))
+        self.assertEqual(told[0], "warm-up: W1 c1 pkv")
+        self.assertEqual(told[-2], "repetition 2/2, round 2/2: W1 c1 pkv")
 
 
 class Verdicts(unittest.TestCase):
