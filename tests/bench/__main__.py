@@ -134,7 +134,7 @@ def report(run, told):
     print(f"{told['date']}, {told['machine']}, Linux {told['kernel']}, {told['pkv']} ({told['commit']})")
     print(f"{told['redis']}; {told['client']}")
     print(f"{run.repetitions} × {run.seconds} s each, in rounds of {run.seconds // run.rounds} s; median (min–max)")
-    print("A percentile is the rounds' median. CPU: s per million requests\n")
+    print("CPU: s per million requests\n")
     print("\n".join(table.cells_table(run)), end="\n\n")
     print("\n".join(table.goals_table(shown, is_quiet)), end="\n\n")
     print(f"Others used {run.load.share():.1%} of the machine while it was measured.")

@@ -1,9 +1,10 @@
 """Load from the outside: wrk, redis-benchmark. One run is one sample."""
 
+import bisect
 import csv
+import itertools
 import json
 import os
-import statistics
 import subprocess
 
 import machine
@@ -20,7 +21,7 @@ GRACE = 60
 TOLERANCE = 0.005
 
 # Of a reply's time.
-PERCENTILES = {"p50", "p99", "p99.9"}
+PERCENTILES = {"p50": 50, "p99": 99, "p99.9": 99.9}
 
 
 def run(gateway, workload, seconds, load):
@@ -35,8 +36,23 @@ def run(gateway, workload, seconds, load):
     return sample
 
 
+def percentiles(parts):
+    """Those of all the parts' requests, in µs; none if it is not known how long they took."""
+    steps = []
+    for part in parts:
+        before = 0
+        for percent, latency in part.get("latencies", []):
+            steps.append((latency, (percent - before) / 100 * part["requests"]))
+            before = percent
+    latencies, counts = zip(*sorted(steps), strict=True) if steps else ((), ())
+    passed = list(itertools.accumulate(counts))
+    # Less than one request: what sums are off by.
+    reached = {name: percent / 100 * passed[-1] - 0.5 for name, percent in PERCENTILES.items() if passed}
+    return {name: latencies[bisect.bisect_left(passed, count)] for name, count in reached.items()}
+
+
 def joined(parts):
-    """One sample of its parts: rate and CPU time are of all their requests, a percentile is the parts' median."""
+    """One sample of its parts, of all their requests. What each part was is kept, but for all its latencies."""
     requests = sum(part["requests"] for part in parts)
     whole = {
         "requests": requests,
@@ -45,11 +61,11 @@ def joined(parts):
             name: sum(part["cpu"][name] * part["requests"] for part in parts) / requests for name in parts[0]["cpu"]
         },
         "peak": {name: max(part["peak"][name] for part in parts) for name in parts[0]["peak"]},
-        "parts": parts,
     }
-    for percentile in PERCENTILES & parts[0].keys():
-        whole[percentile] = statistics.median(part[percentile] for part in parts)
-    return whole
+    told = [{**part, **percentiles([part])} for part in parts]
+    for part in told:
+        part.pop("latencies", None)
+    return {**whole, **percentiles(parts), "parts": told}
 
 
 def measured(gateway, seconds, load, drive):

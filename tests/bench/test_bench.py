@@ -73,13 +73,25 @@ class Replies(unittest.TestCase):
                 load.judge({**good, **bad}, 300, 64)
 
     def test_parts_of_a_sample_count_by_their_requests(self):
-        one = {"requests": 300, "rate": 100, "cpu": {"pkv": 10}, "peak": {"pkv": 5}, "p99": 3}
-        other = {"requests": 100, "rate": 100, "cpu": {"pkv": 30}, "peak": {"pkv": 7}, "p99": 1}
-        whole = {"requests": 400, "rate": 100, "cpu": {"pkv": 15}, "peak": {"pkv": 7}, "p99": 2}
+        one = {"requests": 300, "rate": 100, "cpu": {"pkv": 10}, "peak": {"pkv": 5}}
+        other = {"requests": 100, "rate": 100, "cpu": {"pkv": 30}, "peak": {"pkv": 7}}
+        whole = {"requests": 400, "rate": 100, "cpu": {"pkv": 15}, "peak": {"pkv": 7}}
         self.assertEqual(load.joined([one, other]), {**whole, "parts": [one, other]})
         # A second at 100, three at 20: 160 in four.
         uneven = load.joined([{**one, "requests": 100}, {**other, "requests": 60, "rate": 20}])
         self.assertEqual(uneven["rate"], 40)
+
+    def test_a_percentile_is_that_of_all_requests(self):
+        usual = {"requests": 1000, "rate": 1, "cpu": {}, "peak": {}}
+
+        def slow(percent):
+            """A part of which so many took 90 instead of 10."""
+            return {**usual, "latencies": [[at, 10 if at <= 100 - percent else 90] for at in range(1, 101)]}
+
+        for percents, p99 in (([0, 0], 10), ([1, 1], 10), ([3, 0], 90), ([2, 1], 90), ([0, 2], 10)):
+            whole = load.joined([slow(percent) for percent in percents])
+            self.assertEqual((whole["p50"], whole["p99"]), (10, p99), percents)
+            self.assertEqual([part["p99"] for part in whole["parts"]], [90 if percent > 1 else 10 for percent in percents])
 
     @mock.patch("run.PAUSE", 0)
     def test_a_run_has_a_sample_of_each_repetition_without_the_warm_up_or_of_none_if_a_reply_was_wrong(self):
