@@ -5,7 +5,7 @@ use std::fs;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tracing::debug;
 
-/// Descriptors that are never given to clients: Redis's connections (some 14 for each token's), its
+/// Descriptors that are never given to clients: Redis's connections (some 20 for each token's), its
 /// pipes, the files of the data directory.
 const OWN_DESCRIPTORS: u64 = 256;
 

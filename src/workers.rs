@@ -1,7 +1,7 @@
 //! The threads that serve clients: one for each core, each with a runtime of its own.
 //!
 //! A client's connection stays with the worker that it was given to, and usually so does what it asks of
-//! Redis: there is a connection to Redis for each worker, which the thread drives that has opened it (see
+//! Redis: each worker has connections of its own, which the thread drives that has opened them (see
 //! `upstream::pool`). In one runtime of several threads, nearly every request makes some thread wake another
 //! one, and its memory goes from one core's cache to the other's. On two cores that cost an eighth of the
 //! processor's time for a GET and 5 to 30 % of the requests per second, depending on how many asked; GETs
@@ -25,7 +25,16 @@ use tracing::warn;
 const MOST: usize = 16;
 
 thread_local! {
-    static CURRENT: Cell<usize> = const { Cell::new(0) };
+    static PLACE: Cell<Place> = const { Cell::new(Place { number: 0, of: 1 }) };
+}
+
+/// Which worker a thread belongs to.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    /// From 0.
+    number: usize,
+    /// How many there are.
+    of: usize,
 }
 
 /// Where clients' connections are served. Clones are the same workers.
@@ -69,23 +78,38 @@ impl Workers {
     }
 }
 
-/// The number of the worker whose thread this is, from 0; 0 on any other thread.
-pub fn current() -> usize {
-    CURRENT.get()
+/// How many there are.
+pub fn count() -> usize {
+    PLACE.get().of
+}
+
+/// The number of the worker whose thread this is, from 0.
+pub fn number() -> usize {
+    PLACE.get().number
+}
+
+/// Of so many things, those that belong to the worker whose thread this is, by their numbers. They are dealt
+/// out to all workers in turn; with more workers than things, some have the same one.
+pub fn own(things: usize) -> impl Iterator<Item = usize> {
+    let Place { number, of } = PLACE.get();
+    (number % things.max(1)..things).step_by(of)
 }
 
 /// The runtimes of so many workers, one at least; one for each core if that is not said. The first is
-/// also for all else that pkv does; only that one knows processes and signals.
+/// also for all else that pkv does; only that one knows processes and signals, and the thread that calls this
+/// counts as its own.
 pub fn runtimes(count: Option<usize>) -> io::Result<Vec<Runtime>> {
     let cores = || available_parallelism().map_or(1, usize::from);
-    (0..count.unwrap_or_else(cores).clamp(1, MOST)).map(runtime).collect()
+    let of = count.unwrap_or_else(cores).clamp(1, MOST);
+    PLACE.set(Place { number: 0, of });
+    (0..of).map(|number| runtime(Place { number, of })).collect()
 }
 
 /// Of several threads in name, for `block_in_place`: another one takes over what stands behind long work.
-fn runtime(number: usize) -> io::Result<Runtime> {
+fn runtime(place: Place) -> io::Result<Runtime> {
     let mut builder = Builder::new_multi_thread();
-    builder.worker_threads(1).on_thread_start(move || CURRENT.set(number));
-    match number {
+    builder.worker_threads(1).on_thread_start(move || PLACE.set(place));
+    match place.number {
         0 => builder.enable_all(),
         _ => builder.enable_io().enable_time(),
     };
@@ -107,8 +131,22 @@ mod tests {
     const LIMIT: Duration = Duration::from_secs(10);
 
     #[test]
+    fn things_are_dealt_out_in_turn_and_nobody_has_none() {
+        let dealt = |of, things| {
+            let own = |number| {
+                PLACE.set(Place { number, of });
+                own(things).collect::<Vec<_>>()
+            };
+            (0..of).map(own).collect::<Vec<_>>()
+        };
+        assert_eq!(dealt(2, 5), [vec![0, 2, 4], vec![1, 3]]);
+        assert_eq!(dealt(1, 3), [[0, 1, 2]]);
+        assert_eq!(dealt(5, 3), [[0], [1], [2], [0], [1]]);
+    }
+
+    #[test]
     fn a_connection_goes_to_the_worker_that_has_the_fewest_and_stays_there() {
-        let runtimes = [runtime(0).unwrap(), runtime(1).unwrap()];
+        let runtimes = runtimes(Some(2)).unwrap();
         let workers = Workers::new(runtimes.iter().map(|one| one.handle().clone()));
         let (tell, told) = mpsc::channel();
         let listener = runtimes[0].block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
@@ -119,10 +157,10 @@ mod tests {
             let (stream, _) = runtimes[0].block_on(listener.accept()).unwrap();
             let tell = tell.clone();
             let work = move |stream: TcpStream| async move {
-                tell.send(current()).unwrap();
+                tell.send(number()).unwrap();
                 // Its end.
                 stream.readable().await.unwrap();
-                tell.send(current()).unwrap();
+                tell.send(number()).unwrap();
             };
             workers.give(stream, work).unwrap();
             (client, told.recv_timeout(LIMIT).unwrap())
@@ -144,9 +182,9 @@ mod tests {
 
     #[test]
     fn who_goes_on_beside_long_work_is_the_same_worker() {
-        let runtime = runtime(7).unwrap();
+        let runtime = runtime(Place { number: 7, of: 8 }).unwrap();
         let busy =
-            async { block_in_place(|| Handle::current().block_on(spawn(async { current() }))) };
+            async { block_in_place(|| Handle::current().block_on(spawn(async { number() }))) };
         let beside = runtime.block_on(async { timeout(LIMIT, spawn(busy)).await });
         assert_eq!(beside.unwrap().unwrap().unwrap(), 7);
     }

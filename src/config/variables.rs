@@ -42,7 +42,7 @@ pub const VARIABLES: &[Variable] = &[
     ),
     variable(
         "SRH_MAX_CONNECTIONS",
-        "3",
+        "6; 3 with SRH_MODE=env",
         "connections of a pool; one more is for large batches, and as many for WAIT",
     ),
     variable(

@@ -84,10 +84,10 @@ impl Share {
         Ok(pass)
     }
 
-    /// How many large replies there is room for on each of so many connections, in a quarter of it all:
-    /// they are not counted before they have come.
-    pub fn replies(&self, connections: usize) -> usize {
-        self.budget.share / 4 / REPLY / connections.max(1)
+    /// How many large replies there is room for on all connections together, in a quarter of it all: they are
+    /// not counted before they have come.
+    pub fn replies(&self) -> usize {
+        self.budget.share / 4 / REPLY
     }
 
     /// What a request counts, given what its bytes weigh. One that is let in for want of others must

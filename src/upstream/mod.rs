@@ -82,7 +82,7 @@ impl Upstreams {
         let budget = Arc::new(Budget::new(memory, targets.len()));
         let pool = |target: &Target| {
             let share = Arc::new(Share::of(budget.clone()));
-            Arc::new(Pool::new(target.clone(), status.clone(), timeout, share))
+            Pool::new(target.clone(), status.clone(), timeout, share)
         };
         Self { pools: targets.iter().map(pool).collect(), users: UserPools::default() }
     }

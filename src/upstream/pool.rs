@@ -4,14 +4,14 @@
 mod execution;
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tracing::{debug, info};
 
-use super::link::Unopened;
+use super::link::{self, Unopened};
 use super::monitor::Monitor;
 use super::push::{Subscription, Topic};
 use super::{Fault, Link, Share, monitor, push};
@@ -68,6 +68,8 @@ pub struct Pool {
     subscriptions: OnceLock<push::Hub>,
     /// Started by the first monitor.
     monitors: OnceLock<monitor::Hub>,
+    /// Itself, for what goes on without anybody waiting for it.
+    this: Weak<Self>,
 }
 
 /// The place of one shared connection. Every request comes to its worker's, and what all cores change, each of
@@ -77,7 +79,7 @@ pub struct Pool {
 struct Slot {
     opened: Mutex<Opened>,
     /// Held by the one caller that connects; the others wait for it.
-    opening: tokio::sync::Mutex<()>,
+    opening: Arc<tokio::sync::Mutex<()>>,
 }
 
 #[derive(Debug)]
@@ -99,14 +101,31 @@ impl Pool {
         status: Option<StatusReceiver>,
         timeout: Duration,
         share: Arc<Share>,
-    ) -> Self {
-        Self {
+    ) -> Arc<Self> {
+        Self::of(None, target, status, timeout, share)
+    }
+
+    /// A pool to the same server for an ACL user.
+    pub fn as_user(&self, login: Arc<Login>) -> Arc<Self> {
+        let (target, status, share) =
+            (self.target.clone(), self.status.clone(), self.share.clone());
+        Self::of(Some(login), target, status, self.timeout, share)
+    }
+
+    fn of(
+        login: Option<Arc<Login>>,
+        target: Target,
+        status: Option<StatusReceiver>,
+        timeout: Duration,
+        share: Arc<Share>,
+    ) -> Arc<Self> {
+        Arc::new_cyclic(|this| Self {
             share,
             slots: (0..target.max_connections).map(|_| Slot::new(status.clone())).collect(),
             large: Slot::new(status.clone()),
             leases: Semaphore::new(target.max_connections),
             target,
-            login: None,
+            login,
             denied_at: Mutex::default(),
             status,
             timeout,
@@ -115,13 +134,8 @@ impl Pool {
             takes_scripts: Mutex::default(),
             subscriptions: OnceLock::new(),
             monitors: OnceLock::new(),
-        }
-    }
-
-    /// A pool to the same server for an ACL user.
-    pub fn as_user(&self, login: Arc<Login>) -> Self {
-        let (target, status) = (self.target.clone(), self.status.clone());
-        Self { login: Some(login), ..Self::new(target, status, self.timeout, self.share.clone()) }
+            this: this.clone(),
+        })
     }
 
     /// What its callers use of the memory.
@@ -217,15 +231,51 @@ impl Pool {
         let slot = if large { &self.large } else { self.own() };
         // What is rare is in a box, since every request would otherwise carry the place for it.
         match slot.usable() {
-            Some(link) if large || !link.is_busy() => Ok(link),
-            None if large => Box::pin(self.reopened(slot, large, deadline)).await,
+            Some(link) if large || !(link.is_busy() || link.is_crowded()) => Ok(link),
+            None if large => Box::pin(self.reopened(slot, deadline)).await,
+            Some(link) if !link.is_busy() => Ok(self.less_crowded(link)),
             link => Box::pin(self.another(slot, link, deadline)).await,
         }
     }
 
-    /// The place of this worker's own connection; with more workers than connections, some share one.
+    /// The places of this worker's own connections, one at least; with more workers than connections, some
+    /// share one. All but the first are for when that is busy or crowded.
+    fn all_own(&self) -> impl Iterator<Item = &Slot> {
+        workers::own(self.slots.len()).map(|number| &self.slots[number])
+    }
+
+    /// The place of the first of them.
     fn own(&self) -> &Slot {
-        &self.slots[workers::current() % self.slots.len()]
+        self.all_own().next().unwrap_or(&self.slots[0])
+    }
+
+    /// Of this worker's own connections, the one with the least under way. While that is crowded too, those that
+    /// are not there yet are opened for those who come later.
+    fn less_crowded(&self, link: Link) -> Link {
+        let of_use = |link: &Link| link.is_driven_here() && !link.is_busy();
+        let open = self.all_own().filter_map(Slot::usable).filter(of_use);
+        let least = open.min_by_key(Link::under_way).unwrap_or(link);
+        if least.is_crowded() {
+            self.open_one_more();
+        }
+        least
+    }
+
+    /// Opens one of this worker's own connections that is not there, and waits for nothing.
+    fn open_one_more(&self) {
+        let until = Instant::now() + HOLD.min(self.timeout);
+        let may_come = |number: &usize| self.slots[*number].may_come();
+        let absent = workers::own(self.slots.len()).find(may_come);
+        if let Some(number) = absent
+            && let Ok(opening) = self.slots[number].opening.clone().try_lock_owned()
+            && let Some(pool) = self.this.upgrade()
+        {
+            tokio::spawn(async move {
+                let _opening = opening;
+                // Whoever asks next finds it there, or that it has failed.
+                let _ = pool.opened(&pool.slots[number], until).await;
+            });
+        }
     }
 
     /// A connection while this worker's own is busy, or not there. Opening one has half of the time, if
@@ -236,8 +286,9 @@ impl Pool {
         link: Option<Link>,
         deadline: Instant,
     ) -> Result<Link, Fault> {
-        // The last ones are nobody's own, if there are more than workers.
-        let others = || self.slots.iter().rev().filter(|slot| !std::ptr::eq(*slot, own));
+        // After its own the last ones, which the other workers need least.
+        let all = || self.all_own().chain(self.slots.iter().rev());
+        let others = || all().filter(|slot| !std::ptr::eq(*slot, own));
         let open = || others().filter_map(Slot::usable);
         let free = || open().find(|link| !link.is_busy());
         let any = || free().or_else(|| open().next());
@@ -249,10 +300,10 @@ impl Pool {
             // A turn comes back soon; a long reply's rest may take longer than others take to connect.
             let is_held_up = link.is_in_long_reply();
             let may_come = |slot: &&Slot| {
-                slot.usable().is_none() && !slot.has_failed() && (is_held_up || !slot.is_opening())
+                slot.may_come() || (is_held_up && slot.is_opening() && !slot.has_failed())
             };
             if let Some(absent) = others().find(may_come)
-                && let Ok(opened) = self.reopened(absent, false, soon).await
+                && let Ok(opened) = self.reopened(absent, soon).await
             {
                 return Ok(opened);
             }
@@ -263,14 +314,19 @@ impl Pool {
             return Ok(link);
         }
         let has_others = open().next().is_some();
-        let opened = self.reopened(own, false, if has_others { soon } else { deadline }).await;
+        let opened = self.reopened(own, if has_others { soon } else { deadline }).await;
         opened.or_else(|fault| any().ok_or(fault))
     }
 
-    async fn reopened(&self, slot: &Slot, large: bool, deadline: Instant) -> Result<Link, Fault> {
+    async fn reopened(&self, slot: &Slot, deadline: Instant) -> Result<Link, Fault> {
         let down = |_| self.down("cannot be reached");
         let _opening =
             tokio::time::timeout_at(deadline, slot.opening.lock()).await.map_err(down)?;
+        self.opened(slot, deadline).await
+    }
+
+    /// The connection in this place, which the caller alone may open.
+    async fn opened(&self, slot: &Slot, deadline: Instant) -> Result<Link, Fault> {
         if let Some(link) = slot.usable() {
             return Ok(link);
         }
@@ -288,8 +344,11 @@ impl Pool {
             // What had failed before, while Redis was away, say, may well come now.
             opened.failed_at = None;
         }
-        if !large {
-            link.widen(self.share.replies(self.slots.len()));
+        // That for large batches is none of them, and keeps what it has.
+        if let Some(number) = self.slots.iter().position(|one| std::ptr::eq(one, slot)) {
+            let (slots, first) = (self.slots.len(), workers::count().min(self.slots.len()));
+            let (of_a_first, of_another) = link::turns(self.share.replies(), slots, first);
+            link.set_turns(if number < first { of_a_first } else { of_another });
         }
         lock(&slot.opened).link = Some((epoch, link.clone()));
         Ok(link)
@@ -408,12 +467,17 @@ impl Slot {
     fn new(status: Option<StatusReceiver>) -> Self {
         let epoch = epoch(status.as_ref());
         let opened = Opened { link: None, engine: None, status, epoch, failed_at: None };
-        Self { opened: Mutex::new(opened), opening: tokio::sync::Mutex::default() }
+        Self { opened: Mutex::new(opened), opening: Arc::default() }
     }
 
     /// Whether it is too early to try again, if there is another way.
     fn has_failed(&self) -> bool {
         lock(&self.opened).failed_at.is_some_and(|at| at.elapsed() < RELIEF)
+    }
+
+    /// Whether there is none, and whoever comes now may open it.
+    fn may_come(&self) -> bool {
+        self.usable().is_none() && !self.has_failed() && !self.is_opening()
     }
 
     /// Whether somebody connects.

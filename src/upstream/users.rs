@@ -38,7 +38,7 @@ impl UserPools {
                 forget(&mut pools, |one| *one == account);
             }
         }
-        pools.entry(account).or_insert_with(|| Arc::new(base.as_user(login.clone()))).clone()
+        pools.entry(account).or_insert_with(|| base.as_user(login.clone())).clone()
     }
 
     /// After a batch to `target` in which a bearer of full access may have changed users (`ACL SETUSER`,

@@ -1,5 +1,6 @@
 //! Every reply belongs to its request, whatever the replies look like and whoever asks beside it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -75,9 +76,12 @@ async fn one_client(pkv: Arc<Pkv>, client: usize, requests: usize) {
     }
 }
 
+/// Notes who has asked it for what.
+const NOTING: [&str; 4] = ["--slowlog-log-slower-than", "0", "--slowlog-max-len", "1000"];
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_opens_another_connection_when_its_own_has_no_turn_left() {
-    let redis = RedisServer::start(&[]).await;
+    let redis = RedisServer::start(&NOTING).await;
     let pkv = Pkv::start_with(&[
         ("SRH_MODE", "env"),
         ("SRH_CONNECTION_STRING", &redis.url()),
@@ -86,24 +90,95 @@ async fn a_worker_opens_another_connection_when_its_own_has_no_turn_left() {
         // Room for the least number of turns, which are 16.
         ("PKV_MAX_QUEUE", "10mb"),
     ]);
-    // Those that have sent a GET last, which nothing but a request does.
-    let connections = async || redis.say(&["CLIENT LIST"]).await.matches("cmd=get").count();
-    let ask = async |clients| {
-        let gets = (0..clients).map(|_| pkv.run(json!(["GET", "k"])));
-        futures_util::future::join_all(gets).await.into_iter().for_each(|one| {
-            assert_eq!(result(one), Value::Null);
-        });
-    };
     for _ in 0..10 {
-        ask(16).await;
+        get_at_once(&pkv, "k", 16).await;
     }
-    assert_eq!(connections().await, 1);
+    assert_eq!(gets(&redis).await, [160]);
     for _ in 0..2 {
-        // Redis does not answer until all have asked; a connection is waited for a second.
-        redis.say(&["CLIENT PAUSE 700 ALL"]).await;
-        ask(60).await;
+        get_during_a_pause(&redis, &pkv, "k", 60).await;
     }
-    assert_eq!(connections().await, 3);
+    assert_eq!(gets(&redis).await.len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_uses_its_other_connections_too_while_replies_are_long() {
+    let redis = RedisServer::start(&NOTING).await;
+    let pkv = Pkv::start_with(&[
+        ("SRH_MODE", "env"),
+        ("SRH_CONNECTION_STRING", &redis.url()),
+        ("TOKIO_WORKER_THREADS", "1"),
+    ]);
+    for (key, length) in [("short", 16 << 10), ("long", 32 << 10)] {
+        result(pkv.run(json!(["SET", key, "x".repeat(length)])).await);
+    }
+    for _ in 0..3 {
+        get_during_a_pause(&redis, &pkv, "short", 12).await;
+    }
+    get_at_once(&pkv, "long", 4).await;
+    assert_eq!(gets(&redis).await, [40]);
+    // The first time the others are opened, which Redis may keep waiting until the pause that comes next is over.
+    for _ in 0..3 {
+        redis.say(&["SLOWLOG RESET"]).await;
+        get_during_a_pause(&redis, &pkv, "long", 6).await;
+    }
+    assert_eq!(gets(&redis).await, [1, 1, 4]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_leaves_the_others_their_connections_while_replies_are_long() {
+    let redis = RedisServer::start(&NOTING).await;
+    let pkv = Pkv::start_with(&[
+        ("SRH_MODE", "env"),
+        ("SRH_CONNECTION_STRING", &redis.url()),
+        ("SRH_MAX_CONNECTIONS", "4"),
+        ("TOKIO_WORKER_THREADS", "2"),
+    ]);
+    result(pkv.run(json!(["SET", "long", "x".repeat(32 << 10)])).await);
+    let get = request(&pkv, "GET", "/GET/long", "", b"");
+    let mut clients = Vec::new();
+    for _ in 0..20 {
+        let mut client = Connection::open(&pkv).await;
+        assert_eq!(client.exchange(&get).await.status, 200);
+        clients.push(client);
+    }
+    for _ in 0..3 {
+        redis.say(&["SLOWLOG RESET"]).await;
+        redis.say(&["CLIENT PAUSE 700 ALL"]).await;
+        // They have been given to the workers by turns.
+        let of_one_worker = clients.iter_mut().step_by(2).map(|client| client.exchange(&get));
+        for reply in futures_util::future::join_all(of_one_worker).await {
+            assert_eq!(reply.status, 200);
+        }
+    }
+    assert_eq!(gets(&redis).await, [5, 5]);
+}
+
+/// So many clients, each of whom gets this.
+async fn get_at_once(pkv: &Pkv, key: &str, clients: usize) {
+    let gets = (0..clients).map(|_| pkv.run(json!(["GET", key])));
+    for reply in futures_util::future::join_all(gets).await {
+        result(reply);
+    }
+}
+
+/// The same where Redis does not answer until all have asked. (A connection is waited for a second.)
+async fn get_during_a_pause(redis: &RedisServer, pkv: &Pkv, key: &str, clients: usize) {
+    redis.say(&["CLIENT PAUSE 700 ALL"]).await;
+    get_at_once(pkv, key, clients).await;
+}
+
+/// How many GETs it has noted for each connection, the fewest first.
+async fn gets(redis: &RedisServer) -> Vec<usize> {
+    let notes = redis.say(&["SLOWLOG GET -1"]).await;
+    let lines: Vec<_> = notes.lines().collect();
+    let mut counts = BTreeMap::<_, usize>::new();
+    // "GET", then length and text of the key, then those of the client's address. (-1 is this one's own.)
+    for note in lines.windows(5).filter(|note| note[0] == "GET" && note[2] != "-1") {
+        *counts.entry(note[4]).or_default() += 1;
+    }
+    let mut counts: Vec<_> = counts.into_values().collect();
+    counts.sort();
+    counts
 }
 
 #[tokio::test]
