@@ -78,18 +78,18 @@ impl Workers {
     }
 }
 
-/// How many there are.
+/// How many there are; on a thread that is no worker's, 1.
 pub fn count() -> usize {
     PLACE.get().of
 }
 
-/// The number of the worker whose thread this is, from 0.
+/// The number of the worker whose thread this is, from 0; 0 on any other thread.
 pub fn number() -> usize {
     PLACE.get().number
 }
 
 /// Of so many things, those that belong to the worker whose thread this is, by their numbers. They are dealt
-/// out to all workers in turn; with more workers than things, some have the same one.
+/// out to all workers in turn; with more workers than things, some have the same one. On any other thread: all.
 pub fn own(things: usize) -> impl Iterator<Item = usize> {
     let Place { number, of } = PLACE.get();
     (number % things.max(1)..things).step_by(of)

@@ -349,6 +349,7 @@ fn gone(fault: &Fault) -> String {
 
 /// How many turns each of a pool's connections has, if there is room for so many replies: one of those that are
 /// the first of some worker, and one of the others, which are for long replies, and for when the first is full.
+/// Together they are no more than there is room for, unless that is less than the least that each has.
 pub fn turns(room: usize, connections: usize, first: usize) -> (usize, usize) {
     let other = (room / connections.max(1) / 2).clamp(CROWD, MOST_TURNS);
     let rest = room.saturating_sub(other * connections.saturating_sub(first));

@@ -37,7 +37,7 @@ def run(gateway, workload, seconds, load):
 
 
 def percentiles(parts):
-    """Those of all the parts' requests, in µs; none if it is not known how long they took."""
+    """Those of all the parts' requests, in µs, up to the next step; none if it is not known how long they took."""
     steps = []
     for part in parts:
         before = 0

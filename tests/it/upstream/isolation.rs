@@ -87,7 +87,7 @@ async fn a_worker_opens_another_connection_when_its_own_has_no_turn_left() {
         ("SRH_CONNECTION_STRING", &redis.url()),
         ("SRH_MAX_CONNECTIONS", "3"),
         ("TOKIO_WORKER_THREADS", "1"),
-        // Room for the least number of turns, which are 16.
+        // Room for the least number of turns: 16 on the first connection.
         ("PKV_MAX_QUEUE", "10mb"),
     ]);
     for _ in 0..10 {
