@@ -197,7 +197,8 @@ impl Config {
             // More than cores are used while replies are long: two cores answer 64 callers who ask for 64 KB by
             // a twelfth faster over 6 than over 2. Over 3 or 4 it is a thirtieth, over 8 or 12 no more than over 6.
             Mode::Bundled => 6,
-            // SRH's number: to a server elsewhere each costs somebody something.
+            // SRH's number: to a server elsewhere each costs somebody something. (With tokens.json each target says
+            // its own, and a bundled Redis that stands in for an address here takes what is asked for that.)
             Mode::Env(_) | Mode::File(_) => 3,
         };
         Ok(Self {
