@@ -261,19 +261,24 @@ impl Pool {
         least
     }
 
-    /// Opens one of this worker's own connections that is not there, and waits for nothing.
+    /// Opens one of this worker's own connections that is not there, or that another worker drives because it
+    /// has once opened it, and waits for nothing.
     fn open_one_more(&self) {
         let until = Instant::now() + HOLD.min(self.timeout);
-        let may_come = |number: &usize| self.slots[*number].may_come();
-        let absent = workers::own(self.slots.len()).find(may_come);
-        if let Some(number) = absent
-            && let Ok(opening) = self.slots[number].opening.clone().try_lock_owned()
+        let is_of_use = |slot: &Slot| slot.usable().is_some_and(|link| link.is_driven_here());
+        let missing = workers::own(self.slots.len()).find_map(|number| {
+            let slot = &self.slots[number];
+            // Before it is looked at: nobody else opens it meanwhile.
+            let opening = slot.opening.clone().try_lock_owned().ok()?;
+            (!is_of_use(slot) && !slot.has_failed()).then_some((number, opening))
+        });
+        if let Some((number, opening)) = missing
             && let Some(pool) = self.this.upgrade()
         {
             tokio::spawn(async move {
                 let _opening = opening;
                 // Whoever asks next finds it there, or that it has failed.
-                let _ = pool.opened(&pool.slots[number], until).await;
+                let _ = pool.open_in(&pool.slots[number], until).await;
             });
         }
     }
@@ -300,7 +305,7 @@ impl Pool {
             // A turn comes back soon; a long reply's rest may take longer than others take to connect.
             let is_held_up = link.is_in_long_reply();
             let may_come = |slot: &&Slot| {
-                slot.may_come() || (is_held_up && slot.is_opening() && !slot.has_failed())
+                slot.usable().is_none() && !slot.has_failed() && (is_held_up || !slot.is_opening())
             };
             if let Some(absent) = others().find(may_come)
                 && let Ok(opened) = self.reopened(absent, soon).await
@@ -322,14 +327,15 @@ impl Pool {
         let down = |_| self.down("cannot be reached");
         let _opening =
             tokio::time::timeout_at(deadline, slot.opening.lock()).await.map_err(down)?;
-        self.opened(slot, deadline).await
+        match slot.usable() {
+            Some(link) => Ok(link),
+            None => self.open_in(slot, deadline).await,
+        }
     }
 
-    /// The connection in this place, which the caller alone may open.
-    async fn opened(&self, slot: &Slot, deadline: Instant) -> Result<Link, Fault> {
-        if let Some(link) = slot.usable() {
-            return Ok(link);
-        }
+    /// Opens a connection in this place, which is the caller's to open. One that is there is closed once nobody
+    /// uses it any more.
+    async fn open_in(&self, slot: &Slot, deadline: Instant) -> Result<Link, Fault> {
         let opened = self.open(deadline).await;
         let (epoch, link) =
             opened.inspect_err(|_| lock(&slot.opened).failed_at = Some(Instant::now()))?;
@@ -473,11 +479,6 @@ impl Slot {
     /// Whether it is too early to try again, if there is another way.
     fn has_failed(&self) -> bool {
         lock(&self.opened).failed_at.is_some_and(|at| at.elapsed() < RELIEF)
-    }
-
-    /// Whether there is none, and whoever comes now may open it.
-    fn may_come(&self) -> bool {
-        self.usable().is_none() && !self.has_failed() && !self.is_opening()
     }
 
     /// Whether somebody connects.

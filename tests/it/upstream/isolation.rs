@@ -125,32 +125,52 @@ async fn a_worker_uses_its_other_connections_too_while_replies_are_long() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_worker_leaves_the_others_their_connections_while_replies_are_long() {
+async fn while_replies_are_long_each_worker_uses_connections_of_its_own_whoever_opened_them_first()
+{
     let redis = RedisServer::start(&NOTING).await;
     let pkv = Pkv::start_with(&[
         ("SRH_MODE", "env"),
         ("SRH_CONNECTION_STRING", &redis.url()),
         ("SRH_MAX_CONNECTIONS", "4"),
         ("TOKIO_WORKER_THREADS", "2"),
+        // Room for the least number of turns: 16 on the first connection of a worker, 4 on its other one.
+        ("PKV_MAX_QUEUE", "10mb"),
     ]);
     result(pkv.run(json!(["SET", "long", "x".repeat(32 << 10)])).await);
     let get = request(&pkv, "GET", "/GET/long", "", b"");
     let mut clients = Vec::new();
-    for _ in 0..20 {
+    for _ in 0..80 {
         let mut client = Connection::open(&pkv).await;
         assert_eq!(client.exchange(&get).await.status, 200);
         clients.push(client);
     }
-    for _ in 0..3 {
+    // They have been given to the workers by turns.
+    let (mut one, mut other) = (Vec::new(), Vec::new());
+    for pair in clients.chunks_exact_mut(2) {
+        let [first, second] = pair else { unreachable!() };
+        one.push(first);
+        other.push(second);
+    }
+    let ask = async |clients: &mut [&mut Connection]| {
         redis.say(&["SLOWLOG RESET"]).await;
         redis.say(&["CLIENT PAUSE 700 ALL"]).await;
-        // They have been given to the workers by turns.
-        let of_one_worker = clients.iter_mut().step_by(2).map(|client| client.exchange(&get));
-        for reply in futures_util::future::join_all(of_one_worker).await {
+        let asked = clients.iter_mut().map(|client| client.exchange(&get));
+        for reply in futures_util::future::join_all(asked).await {
             assert_eq!(reply.status, 200);
         }
+        gets(&redis).await
+    };
+    for _ in 0..3 {
+        ask(&mut one[..9]).await;
     }
-    assert_eq!(gets(&redis).await, [5, 5]);
+    assert_eq!(ask(&mut one[..9]).await, [4, 5]);
+    // More than it and the first one of the other worker have turns for: it opens the other's second one.
+    ask(&mut one).await;
+    assert_eq!(ask(&mut one).await.len(), 4);
+    for _ in 0..3 {
+        ask(&mut other[..9]).await;
+    }
+    assert_eq!(ask(&mut other[..9]).await, [4, 5]);
 }
 
 /// So many clients, each of whom gets this.
